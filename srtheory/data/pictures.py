@@ -1,0 +1,95 @@
+"""Read a picture from a file into a tensor, the same way for every format."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+BITS_PER_SAMPLE = 258  # TIFF tag
+
+
+def list_pictures(folder: str | Path) -> list[Path]:
+    """List the pictures of a folder, by name; subfolders and hidden files are left out.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        Paths that end in .bmp, .jpeg, .jpg, .png, .ppm, .tif, .tiff or .webp, in any case, sorted.
+
+    Raises:
+        NotADirectoryError: it is not a folder.
+        FileNotFoundError: it holds no picture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is not a folder")
+    found = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+    )
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no picture ({', '.join(sorted(ENDINGS))})")
+    return found
+
+
+def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Read a picture as RGB.
+
+    Grayscale becomes three equal channels. Palettes are resolved. Transparency is laid on white, as a page would show
+    it. The rotation that a camera wrote into EXIF is applied. 8 bits are divided by 255, 16-bit grayscale by 65535. Of
+    several frames the first is taken. Color profiles are not applied.
+
+    Args:
+        path: the file.
+        dtype: a float dtype.
+
+    Returns:
+        (3, H, W) in [0, 1].
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a picture, is cut off, or has 16-bit color or float pixels, whose precision would be
+            lost or whose range is not defined.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if not dtype.is_floating_point:
+        raise ValueError(f"dtype must be a float type, not {dtype}")
+    try:
+        with Image.open(path) as opened:
+            _refuse_lost_bits(path, opened)
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+    except OSError as error:
+        raise ValueError(f"{path}: not a readable picture, or cut off ({error})") from error
+    if image.mode in ("I", "I;16", "I;16B", "I;16L"):
+        pixels, largest = np.asarray(image).astype(np.float64), 65535
+        if pixels.min() < 0 or pixels.max() > largest:
+            raise ValueError(f"{path}: 32-bit grayscale, whose range is not defined; convert it to 16 or 8 bits")
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    elif image.mode == "F":
+        raise ValueError(f"{path}: float pixels, whose range is not defined; convert it to 16 or 8 bits")
+    else:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        pixels, largest = np.asarray(image.convert("RGB")).astype(np.float64), 255
+    return torch.from_numpy(pixels / largest).movedim(-1, 0).contiguous().to(dtype)
+
+
+def _refuse_lost_bits(path: Path, image: Image.Image) -> None:
+    """Pillow keeps only the upper 8 of 16 bits of color, silently."""
+    if image.mode.startswith("I"):
+        return
+    bits = 8
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            bits = file.read(25)[24]  # IHDR: bit depth
+    elif image.format == "TIFF":
+        bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (8,)))  # type: ignore[attr-defined]
+    if bits > 8 and image.mode != "F":
+        raise ValueError(f"{path}: {bits}-bit color, which would be cut to 8 bits; convert it to 8-bit color first")

@@ -1,0 +1,144 @@
+"""Blur and keep every s-th sample, with periodic borders: exact in the Fourier domain."""
+
+import math
+from collections.abc import Hashable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from srtheory.operators.base import LinearOperator, Size, check_size, remember
+
+RCOND_FLOOR = 1e-14  # below this a float64 singular value is rounding noise
+GRID = 256  # LR frequencies an axis on which the condition number is taken
+
+
+class BlurDownsample(LinearOperator):
+    r"""Convolve with a kernel, periodic borders, then keep every s-th sample.
+
+    $$y_i = \sum_t k_t\, x_{s i + p - t}$$
+
+    with t counted from the kernel's center, element (kh // 2, kw // 2). In the Fourier domain $A A^\top$ is diagonal,
+    with entries $\frac{1}{s^2}\sum_a |K_a|^2$ over the $s^2$ frequencies a that alias onto one; the square roots are
+    the singular values of A. So the pseudo-inverse is exact, and costs two transforms. In float32 the result keeps about
+    seven digits less the digits of the condition number; use float64 where that matters.
+
+    Args:
+        kernel: (kh, kw), any real kernel, not normalized here; may be larger than the picture.
+        scale: s, a positive whole number.
+        phase: p, which sample of each s to keep, from 0 to s - 1; one number, or one for each axis.
+        rcond: singular values up to this fraction of the largest count as zero in `pinv`. It buys stability: what is
+            cut is lost, so `A(A.pinv(y))` is then `y` without its weak frequencies.
+
+    Attributes:
+        condition_number: largest over smallest singular value, over the frequencies of a large picture (256 by 256
+            LR frequencies); `inf` where a frequency is lost entirely. `rcond` does not enter. A picture whose LR sides
+            divide 256 has no larger one.
+
+    Raises:
+        TypeError: the kernel is not a real tensor.
+        ValueError: the kernel is not two-dimensional, is empty, not finite or all zero; scale, phase or rcond is out
+            of range.
+
+    References:
+        COO Eq. 4; chapter ch02_range_null_space.
+    """
+
+    def __init__(self, kernel: Tensor, scale: int, phase: int | tuple[int, int] = 0, rcond: float = 0.0) -> None:
+        if not isinstance(kernel, Tensor) or kernel.is_complex():
+            raise TypeError(f"kernel must be a real torch tensor (kh, kw), not {type(kernel).__name__}")
+        if kernel.ndim != 2 or kernel.numel() == 0:
+            raise ValueError(f"kernel has shape {tuple(kernel.shape)}; it must be (kh, kw), neither of them zero")
+        if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
+            raise ValueError(f"scale must be a positive whole number, not {scale!r}")
+        phases = (phase, phase) if isinstance(phase, int) else phase
+        if len(phases) != 2 or not all(isinstance(p, int) and 0 <= p < scale for p in phases):
+            raise ValueError(
+                f"phase must be from 0 to scale - 1 = {scale - 1}, one number or one an axis, not {phase!r}"
+            )
+        if not 0 <= rcond < 1:
+            raise ValueError(
+                f"rcond must be at least 0 and below 1, relative to the largest singular value, not {rcond!r}"
+            )
+        self.kernel = kernel.detach().to(device="cpu", dtype=torch.float64).clone()
+        if not self.kernel.isfinite().all() or not self.kernel.any():
+            raise ValueError("kernel must be finite and not all zero")
+        self.scale = scale
+        self.phase = (phases[0], phases[1])
+        self.rcond = float(rcond)
+        self._made: dict[Hashable, tuple[Tensor, Tensor]] = {}
+
+    def __repr__(self) -> str:
+        kh, kw = self.kernel.shape
+        return f"BlurDownsample({kh}x{kw} kernel, scale={self.scale}, phase={self.phase}, rcond={self.rcond:g})"
+
+    def lr_size(self, size: Size) -> Size:
+        height, width = check_size("size", size)
+        if height % self.scale or width % self.scale:
+            raise ValueError(
+                f"a picture of {height}x{width} does not divide by scale {self.scale}, which periodic borders need; "
+                f"crop it to {height - height % self.scale}x{width - width % self.scale}"
+            )
+        return height // self.scale, width // self.scale
+
+    def hr_size(self, size: Size) -> Size:
+        height, width = check_size("size", size)
+        return height * self.scale, width * self.scale
+
+    @cached_property
+    def condition_number(self) -> float:
+        values = self.singular_values((GRID * self.scale, GRID * self.scale))
+        largest, smallest = values[0].item(), values[-1].item()
+        return largest / smallest if smallest > RCOND_FLOOR * largest else math.inf
+
+    def singular_values(self, size: Size) -> Tensor:
+        self.lr_size(size)
+        return self._gram(self._transfer(size)).sqrt().flatten().sort(descending=True).values
+
+    def _transfer(self, size: Size) -> Tensor:
+        """Return the kernel's transform on the HR grid, (H, W) complex128, its center at the sample that is kept."""
+        rows, columns = (
+            (torch.arange(taps) - taps // 2 - phase) % side
+            for taps, phase, side in zip(self.kernel.shape, self.phase, size, strict=True)
+        )
+        placed = torch.zeros(size, dtype=torch.float64)
+        at = (rows[:, None].expand(self.kernel.shape), columns[None, :].expand(self.kernel.shape))
+        return torch.fft.fft2(placed.index_put_(at, self.kernel, accumulate=True))
+
+    def _gram(self, transfer: Tensor) -> Tensor:
+        """Return the eigenvalues of A A^T, (h, w): the mean of |K|^2 over the frequencies that alias onto one."""
+        (height, width), s = transfer.shape, self.scale
+        power = transfer.abs().square().reshape(s, height // s, s, width // s)
+        return power.sum(dim=(0, 2)) / s**2
+
+    def _spectra(self, size: Size, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the transfer function (H, W) and the truncated inverse of the eigenvalues of A A^T (h, w)."""
+        return remember(self._made, (size, like.dtype, like.device), lambda: self._make_spectra(size, like))
+
+    def _make_spectra(self, size: Size, like: Tensor) -> tuple[Tensor, Tensor]:
+        transfer = self._transfer(size)
+        gram = self._gram(transfer)
+        cutoff = max(self.rcond, RCOND_FLOOR) ** 2 * gram.max()
+        inverse = torch.where(gram > cutoff, 1 / gram, 0.0)
+        complex_dtype = torch.complex128 if like.dtype == torch.float64 else torch.complex64
+        return transfer.to(device=like.device, dtype=complex_dtype), inverse.to(device=like.device, dtype=like.dtype)
+
+    def _half(self, transfer: Tensor) -> Tensor:
+        return transfer[:, : transfer.shape[1] // 2 + 1]  # what rfft2 keeps
+
+    def _forward(self, x: Tensor, size: Size) -> Tensor:
+        transfer, _ = self._spectra(size, x)
+        blurred = torch.fft.irfft2(torch.fft.rfft2(x) * self._half(transfer), s=size)
+        return blurred[..., :: self.scale, :: self.scale]
+
+    def _adjoint(self, y: Tensor, size: Size) -> Tensor:
+        transfer, _ = self._spectra(size, y)
+        spread = y.new_zeros(*y.shape[:-2], *size)
+        spread[..., :: self.scale, :: self.scale] = y
+        return torch.fft.irfft2(torch.fft.rfft2(spread) * self._half(transfer).conj(), s=size)
+
+    def _pinv(self, y: Tensor, size: Size) -> Tensor:
+        transfer, inverse = self._spectra(size, y)
+        weights = torch.fft.fft2(y) * inverse
+        tiled = weights.repeat(*(1,) * (y.ndim - 2), self.scale, self.scale)  # the transform of y with zeros between
+        return torch.fft.ifft2(tiled * transfer.conj()).real

@@ -1,0 +1,186 @@
+"""One row for each thing that can be wrong: what is called, what is raised, and what the message names."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srtheory.metrics import compare_folders, psnr, ssim
+
+X = torch.rand(3, 24, 24)
+LEAST = {psnr: 1, ssim: 11}  # pixels a side that must be left
+
+ROWS = [
+    (f"{metric.__name__} {name}", *row)
+    for metric, least in LEAST.items()
+    for name, *row in [
+        ("list", lambda m=metric: m([[[0.0]]], X), TypeError, "sr must be a tensor or an array"),
+        ("none", lambda m=metric: m(X, None), TypeError, "hr must be a tensor or an array"),
+        ("8 bits", lambda m=metric: m((X * 255).byte(), X), TypeError, "sr has dtype torch.uint8"),
+        ("8-bit array", lambda m=metric: m(X, (X * 255).byte().numpy()), TypeError, "hr has dtype torch.uint8"),
+        ("complex", lambda m=metric: m(X * 1j, X), TypeError, "complex64"),
+        ("shapes", lambda m=metric: m(X, X[:, :-1]), ValueError, "sr is (3, 24, 24) and hr (3, 23, 24)"),
+        ("batch and one", lambda m=metric: m(X[None], X), ValueError, "(1, 3, 24, 24)"),
+        ("two dimensions", lambda m=metric: m(X[0], X[0]), ValueError, "C = 1 or 3"),
+        ("two channels", lambda m=metric: m(X[:2], X[:2]), ValueError, "(2, 24, 24)"),
+        ("alpha", lambda m=metric: m(torch.rand(4, 24, 24), torch.rand(4, 24, 24)), ValueError, "(4, 24, 24)"),
+        ("channels last", lambda m=metric: m(X.permute(1, 2, 0), X.permute(1, 2, 0)), ValueError, "channels come before rows and columns"),
+        ("channel", lambda m=metric: m(X, X, "luma"), ValueError, "channel must be 'y' or 'rgb', not 'luma'"),
+        ("channel upper case", lambda m=metric: m(X, X, channel="Y"), ValueError, "'Y'"),
+        ("border negative", lambda m=metric: m(X, X, border=-1), ValueError, "border must be a whole number"),
+        ("border fraction", lambda m=metric: m(X, X, border=1.0), ValueError, "not 1.0"),
+        ("border bool", lambda m=metric: m(X, X, border=True), ValueError, "not True"),
+        ("border none", lambda m=metric: m(X, X, border=None), ValueError, "not None"),
+        ("border of all", lambda m=metric: m(X, X, border=12), ValueError, f"at least {least}x{least} must be left"),
+        ("no pixel", lambda m=metric: m(X[:, :0], X[:, :0], border=0), ValueError, "0x24"),
+        ("max_value zero", lambda m=metric: m(X, X, max_value=0), ValueError, "max_value must be positive and finite"),
+        ("max_value negative", lambda m=metric: m(X, X, max_value=-1.0), ValueError, "-1.0"),
+        ("max_value inf", lambda m=metric: m(X, X, max_value=float("inf")), ValueError, "inf"),
+        ("max_value nan", lambda m=metric: m(X, X, max_value=float("nan")), ValueError, "nan"),
+    ]
+]
+
+
+@pytest.mark.parametrize(("call", "error", "fragment"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_bad_input(call, error, fragment):
+    with pytest.raises(error) as caught:
+        call()
+    assert fragment in str(caught.value)
+
+
+def test_ssim_needs_one_window():
+    assert ssim(X[:, :19, :19], X[:, :19, :19]).item() == 1
+    with pytest.raises(ValueError, match="18x24 pixels; after a border of 4"):
+        ssim(X[:, :18], X[:, :18])
+    with pytest.raises(ValueError, match="24x18 pixels; after a border of 4"):
+        ssim(X[:, :, :18], X[:, :, :18])
+
+
+def test_psnr_needs_one_pixel():
+    assert psnr(X[:, :9, :9], X[:, :9, :9]).item() == float("inf")
+    with pytest.raises(ValueError, match="8x9 pixels"):
+        psnr(X[:, :8, :9], X[:, :8, :9])
+
+
+def save(path: Path, height: int = 24, width: int = 24) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((height, width, 3), 100, dtype=np.uint8)).save(path)
+
+
+def no_sr_folder(root: Path) -> None:
+    save(root / "hr" / "baby.png")
+
+
+def no_hr_folder(root: Path) -> None:
+    save(root / "sr" / "baby.png")
+
+
+def sr_is_a_file(root: Path) -> None:
+    save(root / "hr" / "baby.png")
+    (root / "sr").write_text("a file")
+
+
+def empty_sr(root: Path) -> None:
+    save(root / "hr" / "baby.png")
+    (root / "sr").mkdir()
+
+
+def empty_hr(root: Path) -> None:
+    save(root / "sr" / "baby.png")
+    (root / "hr").mkdir()
+
+
+def missing_result(root: Path) -> None:
+    for name in ("baby", "bird", "head"):
+        save(root / "hr" / f"{name}.png")
+    save(root / "sr" / "bird.png")
+
+
+def many_missing_results(root: Path) -> None:
+    for name in ("a", "b", "c", "d", "e"):
+        save(root / "hr" / f"{name}.png")
+    save(root / "sr" / "z.png")
+
+
+def duplicate_original(root: Path) -> None:
+    for name in ("sr/baby.png", "hr/baby.png", "hr/baby.bmp"):
+        save(root / name)
+
+
+def duplicate_result(root: Path) -> None:
+    for name in ("hr/baby.png", "sr/baby.png", "sr/baby.jpg"):
+        save(root / name)
+
+
+def result_larger(root: Path) -> None:
+    save(root / "hr" / "baby.png", 24, 24)
+    save(root / "sr" / "baby.png", 24, 25)
+
+
+def result_much_smaller(root: Path) -> None:
+    save(root / "hr" / "baby.png", 32, 24)
+    save(root / "sr" / "baby.png", 24, 24)
+
+
+def result_unreadable(root: Path) -> None:
+    save(root / "hr" / "baby.png")
+    save(root / "sr" / "baby.png")
+    (root / "sr" / "baby.png").write_text("not a picture")
+
+
+def original_cut_off(root: Path) -> None:
+    save(root / "hr" / "baby.png")
+    save(root / "sr" / "baby.png")
+    whole = (root / "hr" / "baby.png").read_bytes()
+    (root / "hr" / "baby.png").write_bytes(whole[:60])
+
+
+def too_small(root: Path) -> None:
+    save(root / "hr" / "baby.png", 18, 18)
+    save(root / "sr" / "baby.png", 18, 18)
+
+
+FOLDERS = [
+    (no_sr_folder, NotADirectoryError, ["sr is not a folder"]),
+    (no_hr_folder, NotADirectoryError, ["hr is not a folder"]),
+    (sr_is_a_file, NotADirectoryError, ["sr is not a folder"]),
+    (empty_sr, FileNotFoundError, ["sr holds no picture"]),
+    (empty_hr, FileNotFoundError, ["hr holds no picture"]),
+    (missing_result, FileNotFoundError, ["no result for baby, head", "of 3 originals 2"]),
+    (many_missing_results, FileNotFoundError, ["a, b, c and more", "of 5 originals 5"]),
+    (duplicate_original, ValueError, ["baby.png", "baby.bmp", "one name"]),
+    (duplicate_result, ValueError, ["baby.png", "baby.jpg", "one name"]),
+    (result_larger, ValueError, ["baby.png", "24x25", "24x24"]),
+    (result_much_smaller, ValueError, ["baby.png", "24x24", "32x24"]),
+    (result_unreadable, ValueError, ["sr/baby.png"]),
+    (original_cut_off, ValueError, ["hr/baby.png"]),
+    (too_small, ValueError, ["baby.png", "18x18"]),
+]
+
+
+@pytest.mark.parametrize(("prepare", "error", "fragments"), FOLDERS, ids=[row[0].__name__ for row in FOLDERS])
+def test_bad_folders(tmp_path, prepare, error, fragments):
+    prepare(tmp_path)
+    with pytest.raises(error) as caught:
+        compare_folders(tmp_path / "sr", tmp_path / "hr")
+    for fragment in fragments:
+        assert fragment in caught.value.args[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "fragment"), [({"channel": "Y"}, "channel must be"), ({"border": -1}, "border must be")]
+)
+def test_bad_options(tmp_path, options, fragment):
+    for name in ("hr/baby.png", "sr/baby.png"):
+        save(tmp_path / name)
+    with pytest.raises(ValueError, match=fragment):
+        compare_folders(tmp_path / "sr", tmp_path / "hr", **options)
+
+
+def test_missing_result_names_the_suffix(tmp_path):
+    for name in ("hr/baby.png", "sr/baby.png"):
+        save(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="suffix='_x4'"):
+        compare_folders(tmp_path / "sr", tmp_path / "hr", suffix="_x4")

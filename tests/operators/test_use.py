@@ -1,0 +1,301 @@
+"""Operators as people use them: batches, dtypes, autocast, inference mode, copies, several sizes in one instance."""
+
+import copy
+import gc
+import itertools
+import pickle
+
+import pytest
+import torch
+from torch import Tensor
+
+from srtheory.operators import BlurDownsample, LinearOperator, MatrixOperator, Resize, resize_matrix
+
+HR, LR = (8, 12), (4, 6)
+MATRIX = torch.randn(24, 96, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+KERNEL = torch.tensor([[1.0, 2.0, 0.5], [3.0, 9.0, 1.0], [0.0, 1.0, 2.0]]) / 20
+MAKERS = {
+    "resize": lambda: Resize(2),
+    "box": lambda: Resize(2, "box"),
+    "blur": lambda: BlurDownsample(KERNEL, 2, phase=1),
+    "matrix": lambda: MatrixOperator(MATRIX, HR, LR),
+}
+every_operator = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+every_dtype = pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
+
+
+def results(A: LinearOperator, hr: Tensor, lr: Tensor) -> dict[str, Tensor]:
+    return {
+        "A": A(hr),
+        "adjoint": A.adjoint(lr),
+        "pinv": A.pinv(lr),
+        "range": A.project_range(hr),
+        "null": A.project_null(hr),
+        "consistent": A.consistent(hr, lr),
+    }
+
+
+def inputs(*batch: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    return torch.rand(*batch, *HR, dtype=torch.float64).to(dtype), torch.rand(*batch, *LR, dtype=torch.float64).to(dtype)
+
+
+@every_operator
+@pytest.mark.parametrize("batch", [(), (1,), (3,), (2, 3), (2, 1, 3)])
+def test_each_picture_of_a_batch_is_treated_alone(make, batch):
+    A = make()
+    hr, lr = inputs(*batch)
+    whole = results(A, hr, lr)
+    for index in itertools.product(*map(range, batch)):
+        alone = results(A, hr[index], lr[index])
+        for name, value in whole.items():
+            assert value.shape[:-2] == batch
+            torch.testing.assert_close(value[index], alone[name], rtol=0, atol=1e-13, msg=name)
+
+
+@every_operator
+def test_an_empty_batch_is_a_batch(make):
+    for name, value in results(make(), *inputs(0, 3)).items():
+        assert value.shape == (0, 3, *(LR if name == "A" else HR))
+
+
+@every_operator
+def test_strides_do_not_matter(make):
+    A = make()
+    hr, lr = inputs(2, 3)
+    expected = results(A, hr, lr)
+    strided = results(A, hr.mT.contiguous().mT, lr.to(memory_format=torch.channels_last))
+    for name, value in strided.items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-13, msg=name)
+
+
+@every_operator
+def test_inputs_are_left_as_they_are(make):
+    hr, lr = inputs(2)
+    before = hr.clone(), lr.clone()
+    results(make(), hr, lr)
+    assert torch.equal(hr, before[0])
+    assert torch.equal(lr, before[1])
+
+
+@every_dtype
+@every_operator
+def test_dtype_is_kept_and_its_precision_used(make, dtype):
+    A = make()
+    hr, lr = inputs(2, dtype=dtype)
+    exact = results(A, hr.double(), lr.double())
+    for name, value in results(A, hr, lr).items():
+        assert value.dtype == dtype, name
+        allowed = 30 * torch.finfo(dtype).eps * max(1, exact[name].abs().max().item())
+        assert (value.double() - exact[name]).abs().max() <= allowed, name
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@every_operator
+def test_half_precision_rounds_once(make, dtype):
+    A = make()
+    hr, lr = inputs(2, dtype=dtype)
+    for actual, exact in [
+        (A(hr), A(hr.double())),
+        (A.adjoint(lr), A.adjoint(lr.double())),
+        (A.pinv(lr), A.pinv(lr.double())),
+    ]:
+        allowed = 0.51 * torch.finfo(dtype).eps * exact.abs().max()
+        assert (actual.double() - exact).abs().max() <= allowed + 1e-5
+
+
+@every_operator
+def test_autocast_changes_nothing(make):
+    A = make()
+    hr, lr = inputs(2, dtype=torch.float32)
+    expected = results(A, hr, lr)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (hr @ hr.mT).dtype == torch.bfloat16
+        fresh, again = results(make(), hr, lr), results(A, hr, lr)
+        singular = make().singular_values(HR)
+    for name, value in expected.items():
+        assert torch.equal(fresh[name], value), name
+        assert torch.equal(again[name], value), name
+    assert torch.equal(singular, A.singular_values(HR))
+
+
+@every_operator
+def test_gradients_through_autocast_are_exact(make):
+    A = make()
+    hr, lr = inputs(dtype=torch.float32)
+    hr.requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = (A(hr) * lr).sum()
+    (gradient,) = torch.autograd.grad(loss, hr)
+    torch.testing.assert_close(gradient, A.adjoint(lr), rtol=0, atol=1e-6)
+
+
+@every_operator
+def test_first_used_in_inference_mode_then_trained(make):
+    A = make()
+    hr, lr = inputs()
+    with torch.inference_mode():
+        results(A, hr, lr)
+        A.singular_values(HR)
+    check_that_it_trains(A, hr, lr)
+
+
+@every_operator
+def test_made_in_inference_mode_then_trained(make):
+    hr, lr = inputs()
+    with torch.inference_mode():
+        A = make()
+    check_that_it_trains(A, hr, lr)
+
+
+def check_that_it_trains(A: LinearOperator, hr: Tensor, lr: Tensor) -> None:
+    hr, lr = hr.requires_grad_(), lr.requires_grad_()
+    for name, value in results(A, hr, lr).items():
+        gradients = torch.autograd.grad(value.square().sum(), (hr, lr), allow_unused=True)
+        assert any(gradient is not None and gradient.abs().max() > 0 for gradient in gradients), name
+
+
+@every_operator
+def test_first_used_without_gradients_then_trained(make):
+    A = make()
+    hr, lr = inputs()
+    with torch.no_grad():
+        results(A, hr, lr)
+    check_that_it_trains(A, hr, lr)
+
+
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda A: pickle.loads(pickle.dumps(A))], ids=["copy", "deepcopy", "pickle"]
+)
+@every_operator
+def test_copies_do_the_same(make, duplicate, used):
+    A = make()
+    hr, lr = inputs(2)
+    if used:
+        results(A, hr, lr)
+    other = duplicate(A)
+    assert repr(other) == repr(A)
+    for (name, value), copied in zip(results(A, hr, lr).items(), results(other, hr, lr).values(), strict=True):
+        assert torch.equal(value, copied), name
+
+
+@every_operator
+def test_repr_rebuilds_or_names_the_operator(make):
+    A = make()
+    assert type(A).__name__ in repr(A)
+    if isinstance(A, Resize):
+        assert repr(eval(repr(A))) == repr(A)  # noqa: S307
+
+
+@pytest.mark.parametrize("make", [MAKERS["resize"], MAKERS["blur"]], ids=["resize", "blur"])
+def test_one_instance_serves_several_sizes_and_dtypes(make):
+    A = make()
+    for dtype in (torch.float32, torch.float64, torch.float32):
+        for size in [(8, 12), (12, 8), (6, 4), (8, 12)]:
+            hr = torch.rand(size, dtype=dtype)
+            lr = A(hr)
+            fresh = make()
+            assert torch.equal(lr, fresh(hr))
+            assert torch.equal(A.pinv(lr), fresh.pinv(lr))
+            assert torch.equal(A.adjoint(lr), fresh.adjoint(lr))
+
+
+@pytest.mark.parametrize("make", [MAKERS["resize"], MAKERS["blur"]], ids=["resize", "blur"])
+def test_memory_does_not_grow_with_the_number_of_sizes(make):
+    def tensors_kept(sizes: range) -> int:
+        A = make()
+        gc.collect()
+        before = sum(type(thing) is Tensor for thing in gc.get_objects())
+        for side in sizes:
+            A.pinv(A(torch.ones(2 * side, 4)))
+        gc.collect()
+        return sum(type(thing) is Tensor for thing in gc.get_objects()) - before
+
+    few, many = tensors_kept(range(1, 101)), tensors_kept(range(1, 201))
+    assert 0 < many <= few + 4
+
+
+def test_second_use_of_a_size_is_remembered(monkeypatch):
+    A, hr = Resize(2), torch.rand(8, 12)
+    expected = A.pinv(A(hr))
+    monkeypatch.setattr(torch.linalg, "pinv", lambda *_, **__: pytest.fail("computed again"))
+    assert torch.equal(A.pinv(A(hr)), expected)
+
+
+def test_singular_values_are_not_limited_by_the_dense_matrix():
+    values = Resize(4).singular_values((1024, 768))
+    assert values.shape == (256 * 192,)
+    assert (values.diff() <= 0).all()
+
+
+@every_operator
+def test_nan_in_nan_out(make):
+    A = make()
+    hr, lr = inputs()
+    hr[0, 0] = lr[0, 0] = float("nan")
+    for name, value in results(A, hr, lr).items():
+        assert value.isnan().any(), name
+
+
+def test_the_default_device_does_not_enter():
+    kernel = KERNEL.double()
+    with torch.device("meta"):
+        factor, values = resize_matrix(8, 2), BlurDownsample(kernel, 2).singular_values(HR)
+    assert torch.equal(factor, resize_matrix(8, 2))
+    assert torch.equal(values, BlurDownsample(kernel, 2).singular_values(HR))
+
+
+@pytest.mark.parametrize("magnitude", [1e-20, 1e-6, 1e6, 1e20])
+def test_the_kernel_of_a_blur_need_not_be_normalized(magnitude):
+    A = BlurDownsample(KERNEL.double() * magnitude, 2)
+    lr = torch.rand(4, 6)
+    torch.testing.assert_close(A(A.pinv(lr)), lr, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("scale", "hr", "lr"),
+    [
+        (4, (16, 20), (4, 5)),
+        (4, (17, 19), (5, 5)),
+        (4, (1, 3), (1, 1)),
+        (3, (10, 11), (4, 4)),
+        (2.5, (10, 11), (4, 5)),
+        (0.5, (3, 5), (6, 10)),
+        (1 / 3, (30, 7), (90, 21)),
+    ],
+)
+def test_resize_takes_any_size(scale, hr, lr):
+    A = Resize(scale)
+    assert A.lr_size(hr) == lr
+    assert A(torch.rand(hr)).shape == lr
+    assert A.pinv(torch.rand(lr), hr).shape == hr
+    assert A.adjoint(torch.rand(lr), size=list(hr)).shape == hr
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 8, 1.5, 2.5, 3.5, 4 / 3, 1.1])
+def test_the_size_assumed_behind_an_lr_is_one_that_makes_it(scale):
+    A = Resize(scale)
+    for side in range(1, 40):
+        assert A.lr_size(A.hr_size((side, side))) == (side, side), f"an LR side of {side}"
+
+
+@pytest.mark.parametrize("scale", [0.5, 1 / 3, 0.4, 0.75])
+def test_the_size_assumed_behind_an_enlarged_picture_is_the_one_it_had(scale):
+    A = Resize(scale)
+    for side in range(1, 40):
+        assert A.hr_size(A.lr_size((side, side))) == (side, side)
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [(torch.float64, 1e-12), (torch.float32, 1e-6)], ids=str)
+@pytest.mark.parametrize(
+    ("A", "size"),
+    [(Resize(4, kernel), (257, 391)) for kernel in ("bicubic", "bilinear", "box", "lanczos3")]
+    + [(BlurDownsample(KERNEL, 4), (256, 392)), (Resize(2), (181, 256)), (Resize(3), (200, 200))],
+    ids=repr,
+)
+def test_residual_after_the_pseudo_inverse(A, size, dtype, allowed):
+    lr = torch.rand(3, *A.lr_size(size), dtype=dtype)
+    residual = A(A.pinv(lr, size)) - lr
+    assert residual.norm() <= allowed * lr.norm()
+    null = A(A.project_null(torch.rand(3, *size, dtype=dtype)))
+    assert null.norm() <= allowed * lr.norm()
