@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+__all__ = ["Drawn", "Slider", "curves", "pictures", "slider"]
+
 Array = np.ndarray
 INK, GRID = "#333333", "#dddddd"
 COLORS = (
@@ -37,11 +39,14 @@ class Drawn(dict[str, Array]):
     def __init__(self, arrays: Mapping[str, Array], figure: Figure) -> None:
         super().__init__(arrays)
         self.figure = figure
+        self._bytes = b""
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
-        return buffer.getvalue()
+        if not self._bytes:  # drawn once: laying a figure out again moves it a little
+            buffer = io.BytesIO()
+            self.figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+            self._bytes = buffer.getvalue()
+        return self._bytes
 
     def __repr__(self) -> str:
         return "\n".join(["figure of", *(f"  {name}: {_digest(array)}" for name, array in self.items())])
@@ -134,7 +139,7 @@ def curves(
         raise ValueError("series is empty")
     if set(reference) - set(series):
         raise ValueError(f"reference names {sorted(set(reference) - set(series))}, not among {list(series)}")
-    arrays = {}
+    arrays: dict[str, Array] = {}
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     colored = 0
@@ -215,18 +220,16 @@ def slider(frames: Mapping[str, Tensor | Array], alt: str, zoom: int = 1) -> Sli
 
 
 def _array(x: Sequence[float] | Array | Tensor) -> Array:
-    return np.asarray(x.detach().cpu().numpy() if isinstance(x, Tensor) else x, dtype=np.float64)
+    return np.array(x.detach().double().cpu().numpy() if isinstance(x, Tensor) else x, dtype=np.float64)
 
 
 def _picture(name: str, image: Tensor | Array) -> Array:
     array = _array(image)
-    if array.ndim == 3 and array.shape[0] == 1:
-        array = array[0]
-    if array.ndim == 3 and array.shape[0] == 3:
-        array = np.moveaxis(array, 0, -1)
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] != 3) or 0 in array.shape:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[0] not in (1, 3)) or 0 in array.shape:
         raise ValueError(f"{name!r} has shape {array.shape}; a picture is (H, W), (1, H, W) or (3, H, W)")
-    return array
+    if array.ndim == 2:
+        return array
+    return array[0] if array.shape[0] == 1 else np.moveaxis(array, 0, -1)
 
 
 def _png(array: Array) -> bytes:
@@ -236,12 +239,18 @@ def _png(array: Array) -> bytes:
 
 
 def _digest(array: Array) -> str:
-    """Give shape, mean, standard deviation and range, to four digits of the largest: stable across machines."""
-    finite = array[np.isfinite(array)]
-    if finite.size == 0:
-        return f"{array.shape} with no finite value"
-    largest = np.abs(finite).max()
-    digits = 3 - math.floor(math.log10(largest)) if largest > 0 else 0
+    """Give shape, mean, spread, range and center, to four digits of the largest: stable across machines."""
+    finite = np.where(np.isfinite(array), array, 0)
+    largest = np.abs(finite).max(initial=0)
+    if largest == 0:
+        return f"{array.shape}, mean 0, sd 0, from 0 to 0"
+    digits = 3 - math.floor(math.log10(largest * (1 + 1e-6)))  # 1 and a bit less than 1 have as many
     numbers = (round(float(value), digits) + 0.0 for value in (finite.mean(), finite.std(), finite.min(), finite.max()))
     mean, spread, low, high = (f"{number:.{max(digits, 0)}f}" for number in numbers)
-    return f"{array.shape}, mean {mean}, sd {spread}, from {low} to {high}"
+    weight = np.abs(finite) / np.abs(finite).sum()
+    places = (
+        np.linspace(0, 1, side).reshape([-1 if axis == k else 1 for k in range(array.ndim)])
+        for axis, side in enumerate(array.shape[:2])
+    )
+    center = ", ".join(f"{(weight * place).sum():.4f}" for place in places)
+    return f"{array.shape}, mean {mean}, sd {spread}, from {low} to {high}, center {center}"

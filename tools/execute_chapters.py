@@ -18,7 +18,9 @@ METADATA = {  # the same on every machine
 def execute(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False, coalesce_streams=True, resources=resources)
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", record_timing=False, coalesce_streams=True, resources=resources
+    )
     client.execute()
     notebook.metadata = nbformat.from_dict(METADATA)
     part = path.with_suffix(".part")

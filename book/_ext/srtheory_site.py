@@ -1,8 +1,8 @@
-"""The parts of the site that a configuration file cannot say: offline math, math in docstrings, the repository's address.
+"""What a configuration file cannot say of the site: offline math, docstrings, the repository's address.
 
-The address comes from SRTHEORY_REPOSITORY_URL, or from the variables that GitHub sets in its workflows. Where it is known,
-chapters get a Colab button, and the site carries copies of the chapters that know where to install srtheory from. Where
-it is not, there is no button.
+The address comes from SRTHEORY_REPOSITORY_URL, or from the variables that GitHub sets in its workflows. Where it is
+known, chapters get a Colab button, and the site carries copies of the chapters that know where to install srtheory from.
+Where it is not, there is no button.
 """
 
 import json
@@ -71,7 +71,7 @@ def write_colab_copies(chapters, target, url):
 
 
 def docstring_math(app, what, name, obj, options, lines):
-    """Let docstrings write math and code as Markdown does: $...$, $$...$$ on lines of their own, `code`."""
+    """Let docstrings write $...$, $$...$$ on lines of their own, `code`, and name chapters, which become links."""
     text = "\n".join(lines)
     text = re.sub(
         r"^([ ]*)\$\$(.+?)\$\$[ ]*$",
@@ -81,6 +81,7 @@ def docstring_math(app, what, name, obj, options, lines):
     )
     text = re.sub(r"\$([^$\n]+(?:\n[^$\n]+)?)\$", lambda match: ":math:`" + " ".join(match[1].split()) + "`", text)
     text = re.sub(r"(?<![`:\w])`([^`\n]+)`(?!`)", r"``\1``", text)
+    text = re.sub(r"\b[Cc]hapter (ch\d\d_\w+)", r":doc:`chapter \1 </chapters/\1>`", text)
     lines[:] = text.split("\n")
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-BITS_PER_SAMPLE = 258  # TIFF tag
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF tags, and a value of the second
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
@@ -28,7 +28,9 @@ def list_pictures(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is not a folder")
     found = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
     )
     if not found:
         raise FileNotFoundError(f"{folder} holds no picture ({', '.join(sorted(ENDINGS))})")
@@ -60,16 +62,23 @@ def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor
     if not dtype.is_floating_point:
         raise ValueError(f"dtype must be a float type, not {dtype}")
     try:
-        with Image.open(path) as opened:
-            _refuse_lost_bits(path, opened)
+        # An open file, not a path: Pillow maps a file into memory by its path, and then turns a gray TIFF wrongly.
+        with path.open("rb") as file, Image.open(file) as opened:
+            bits = _bits_of_color(path, opened)
+            inverted = opened.format == "TIFF" and opened.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
+            opened.load()  # before asking for the rotation: Pillow turns a TIFF by itself
             image = ImageOps.exif_transpose(opened)
-            image.load()
-    except OSError as error:
-        raise ValueError(f"{path}: not a readable picture, or cut off ({error})") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: not a readable picture, or cut off, or far too large ({error})") from error
+    if bits > 8:
+        raise ValueError(f"{path}: {bits}-bit color, which would be cut to 8 bits; convert it to 8-bit color first")
     if image.mode in ("I", "I;16", "I;16B", "I;16L"):
         pixels, largest = np.asarray(image).astype(np.float64), 65535
         if pixels.min() < 0 or pixels.max() > largest:
             raise ValueError(f"{path}: 32-bit grayscale, whose range is not defined; convert it to 16 or 8 bits")
+        if inverted:
+            pixels = largest - pixels
+        pixels[pixels == image.info.get("transparency", -1)] = largest
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     elif image.mode == "F":
         raise ValueError(f"{path}: float pixels, whose range is not defined; convert it to 16 or 8 bits")
@@ -81,15 +90,17 @@ def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor
     return torch.from_numpy(pixels / largest).movedim(-1, 0).contiguous().to(dtype)
 
 
-def _refuse_lost_bits(path: Path, image: Image.Image) -> None:
-    """Pillow keeps only the upper 8 of 16 bits of color, silently."""
-    if image.mode.startswith("I"):
-        return
-    bits = 8
+def _bits_of_color(path: Path, image: Image.Image) -> int:
+    """Return how many bits a color picture has a channel: Pillow keeps only the upper 8, silently."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return 8
     if image.format == "PNG":
         with path.open("rb") as file:
-            bits = file.read(25)[24]  # IHDR: bit depth
-    elif image.format == "TIFF":
-        bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (8,)))  # type: ignore[attr-defined]
-    if bits > 8 and image.mode != "F":
-        raise ValueError(f"{path}: {bits}-bit color, which would be cut to 8 bits; convert it to 8-bit color first")
+            return file.read(25)[24]  # IHDR: bit depth
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(BITS_PER_SAMPLE, (8,)))  # type: ignore[attr-defined]
+    if image.format == "PPM":
+        arguments = image.tile[0][3]  # type: ignore[attr-defined] # raw mode; largest value, where not 255
+        largest = arguments[-1] if isinstance(arguments, tuple) else 255
+        return int(largest).bit_length() if isinstance(largest, int) and largest > 255 else 8
+    return 8

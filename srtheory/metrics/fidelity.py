@@ -119,7 +119,7 @@ def _prepared(
 
 def _floats(name: str, x: Tensor | np.ndarray) -> Tensor:
     if isinstance(x, np.ndarray):
-        x = torch.from_numpy(np.ascontiguousarray(x))
+        x = torch.from_numpy(np.array(x))  # a copy: torch cannot share what is read-only or stored backward
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a tensor or an array (..., C, H, W), not {type(x).__name__}")
     if not x.is_floating_point():

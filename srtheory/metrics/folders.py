@@ -63,14 +63,12 @@ def compare_folders(
                 f"{original.shape[-2]}x{original.shape[-1]}"
             )
         pair = (result, original[:, :height, :width])
-        scores.append(
-            Score(
-                name,
-                psnr(*pair, channel=channel, border=border).item(),
-                ssim(*pair, channel=channel, border=border).item(),
-            )
-        )
-    return scores
+        try:
+            values = [metric(*pair, channel=channel, border=border).item() for metric in (psnr, ssim)]
+        except ValueError as error:
+            raise ValueError(f"{results[name + suffix]}: {error}") from error
+        scores.append(Score(name, *values))
+    return sorted(scores, key=lambda score: score.name)
 
 
 def _by_name(folder: str | Path) -> dict[str, Path]:

@@ -1,7 +1,8 @@
 """What every degradation offers, written once: projectors, data consistency, the dense matrix, and the checks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -37,12 +38,11 @@ class LinearOperator(ABC):
             ValueError: it has fewer than two dimensions, an empty side, or a size that the operator cannot take.
 
         References:
-            COO Eqs. 1, 4; chapter ch02_range_null_space.
+            COO Eqs. 1, 4; chapter ch01_one_lr_many_hr.
         """
         check_picture("hr", hr)
         size = image_size(hr)
-        self.lr_size(size)
-        return self._computed(hr, self._forward, size)
+        return self._computed(hr, self._forward, size, self.lr_size(size))
 
     def adjoint(self, lr: Tensor, size: Size | None = None) -> Tensor:
         r"""Apply the adjoint, the map with $\langle A x, y\rangle = \langle x, A^\top y\rangle$ for all x and y.
@@ -58,7 +58,8 @@ class LinearOperator(ABC):
             TypeError: `lr` is not a tensor of floats.
             ValueError: `lr` is not what A makes of a picture of that size.
         """
-        return self._computed(lr, self._adjoint, self._target(lr, size))
+        target = self._target(lr, size)
+        return self._computed(lr, self._adjoint, target, target)
 
     def pinv(self, lr: Tensor, size: Size | None = None) -> Tensor:
         r"""Apply the Moore-Penrose pseudo-inverse: the picture of least norm among those with the least residual.
@@ -81,7 +82,8 @@ class LinearOperator(ABC):
             COO Eq. 6; chapter ch02_range_null_space. The paper adds that this point is the mean of all the pictures
             behind `lr`; that is an assumption, which the chapter tests.
         """
-        return self._computed(lr, self._pinv, self._target(lr, size))
+        target = self._target(lr, size)
+        return self._computed(lr, self._pinv, target, target)
 
     def project_range(self, hr: Tensor) -> Tensor:
         r"""Keep what the degradation sees of a picture.
@@ -167,7 +169,7 @@ class LinearOperator(ABC):
                 f"size {height}x{width} makes a dense matrix of {h * w} x {height * width} = {entries:.2g} entries; "
                 f"the limit is {MATRIX_LIMIT:.2g}. Use A(hr), A.adjoint(lr) and A.pinv(lr), which need no matrix"
             )
-        basis = torch.eye(height * width, dtype=torch.float64).reshape(-1, height, width)
+        basis = torch.eye(height * width, dtype=torch.float64, device="cpu").reshape(-1, height, width)
         return self(basis).reshape(height * width, h * w).T.contiguous()
 
     @abstractmethod
@@ -191,8 +193,10 @@ class LinearOperator(ABC):
     @abstractmethod
     def _pinv(self, y: Tensor, size: Size) -> Tensor: ...
 
-    def _computed(self, x: Tensor, function, size: Size) -> Tensor:  # type: ignore[no-untyped-def]
+    def _computed(self, x: Tensor, function: Callable[[Tensor, Size], Tensor], size: Size, out: Size) -> Tensor:
         """Run outside autocast (a projector in bf16 is no projector), half precision in float32."""
+        if x.numel() == 0:
+            return x.new_zeros(*x.shape[:-2], *out)
         work = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         with torch.autocast(x.device.type, enabled=False):
             return function(work, size).to(x.dtype)
@@ -218,13 +222,19 @@ class LinearOperator(ABC):
         return have
 
 
+@contextmanager
+def making_constants() -> Iterator[None]:
+    """Make tensors on the CPU, whatever the default device, that training can use, also under inference_mode."""
+    with torch.inference_mode(False), torch.no_grad(), torch.device("cpu"):
+        yield
+
+
 def remember(store: dict[Hashable, T], key: Hashable, make: Callable[[], T], limit: int = 16) -> T:
     """Return `store[key]`, made at the first call; the oldest entry leaves when there are too many."""
     if key not in store:
         while len(store) >= limit:
             store.pop(next(iter(store)))
-        # A tensor made under inference_mode could not be used in training later, so never make one there.
-        with torch.inference_mode(False), torch.no_grad():
+        with making_constants():
             store[key] = make()
     return store[key]
 
@@ -249,3 +259,10 @@ def check_size(name: str, size: Size) -> Size:
     if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise ValueError(f"{name} must be two positive whole numbers (H, W), not {size!r}")
     return sides[0], sides[1]
+
+
+def check_real(name: str, x: Tensor, shape: str) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch tensor {shape}, not {type(x).__name__}; use torch.as_tensor")
+    if x.is_complex():
+        raise TypeError(f"{name} must be real, not {x.dtype}")

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from srtheory.operators.base import LinearOperator, Size, check_size, remember
+from srtheory.operators.base import LinearOperator, Size, check_real, check_size, making_constants, remember
 
 RCOND_FLOOR = 1e-14  # below this a float64 singular value is rounding noise
 GRID = 256  # LR frequencies an axis on which the condition number is taken
@@ -20,8 +20,8 @@ class BlurDownsample(LinearOperator):
 
     with t counted from the kernel's center, element (kh // 2, kw // 2). In the Fourier domain $A A^\top$ is diagonal,
     with entries $\frac{1}{s^2}\sum_a |K_a|^2$ over the $s^2$ frequencies a that alias onto one; the square roots are
-    the singular values of A. So the pseudo-inverse is exact, and costs two transforms. In float32 the result keeps about
-    seven digits less the digits of the condition number; use float64 where that matters.
+    the singular values of A. So the pseudo-inverse is exact, and costs two transforms. In float32 the result keeps
+    about seven digits less the digits of the condition number; use float64 where that matters.
 
     Args:
         kernel: (kh, kw), any real kernel, not normalized here; may be larger than the picture.
@@ -41,18 +41,20 @@ class BlurDownsample(LinearOperator):
             of range.
 
     References:
-        COO Eq. 4; chapter ch02_range_null_space.
+        COO Eq. 4; chapter ch01_one_lr_many_hr.
     """
 
     def __init__(self, kernel: Tensor, scale: int, phase: int | tuple[int, int] = 0, rcond: float = 0.0) -> None:
-        if not isinstance(kernel, Tensor) or kernel.is_complex():
-            raise TypeError(f"kernel must be a real torch tensor (kh, kw), not {type(kernel).__name__}")
+        check_real("kernel", kernel, "(kh, kw)")
         if kernel.ndim != 2 or kernel.numel() == 0:
             raise ValueError(f"kernel has shape {tuple(kernel.shape)}; it must be (kh, kw), neither of them zero")
         if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
             raise ValueError(f"scale must be a positive whole number, not {scale!r}")
         phases = (phase, phase) if isinstance(phase, int) else phase
-        if len(phases) != 2 or not all(isinstance(p, int) and 0 <= p < scale for p in phases):
+        if (
+            not isinstance(phases, tuple | list)
+            or [isinstance(p, int) and 0 <= p < scale for p in phases] != [True] * 2
+        ):
             raise ValueError(
                 f"phase must be from 0 to scale - 1 = {scale - 1}, one number or one an axis, not {phase!r}"
             )
@@ -60,7 +62,8 @@ class BlurDownsample(LinearOperator):
             raise ValueError(
                 f"rcond must be at least 0 and below 1, relative to the largest singular value, not {rcond!r}"
             )
-        self.kernel = kernel.detach().to(device="cpu", dtype=torch.float64).clone()
+        with making_constants():
+            self.kernel = kernel.detach().to(device="cpu", dtype=torch.float64).clone()
         if not self.kernel.isfinite().all() or not self.kernel.any():
             raise ValueError("kernel must be finite and not all zero")
         self.scale = scale
@@ -95,6 +98,7 @@ class BlurDownsample(LinearOperator):
         self.lr_size(size)
         return self._gram(self._transfer(size)).sqrt().flatten().sort(descending=True).values
 
+    @making_constants()
     def _transfer(self, size: Size) -> Tensor:
         """Return the kernel's transform on the HR grid, (H, W) complex128, its center at the sample that is kept."""
         rows, columns = (
@@ -112,16 +116,16 @@ class BlurDownsample(LinearOperator):
         return power.sum(dim=(0, 2)) / s**2
 
     def _spectra(self, size: Size, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the transfer function (H, W) and the truncated inverse of the eigenvalues of A A^T (h, w)."""
+        """Return the transfer functions of the blur and of the pseudo-inverse, (H, W) each."""
         return remember(self._made, (size, like.dtype, like.device), lambda: self._make_spectra(size, like))
 
     def _make_spectra(self, size: Size, like: Tensor) -> tuple[Tensor, Tensor]:
         transfer = self._transfer(size)
         gram = self._gram(transfer)
         cutoff = max(self.rcond, RCOND_FLOOR) ** 2 * gram.max()
-        inverse = torch.where(gram > cutoff, 1 / gram, 0.0)
-        complex_dtype = torch.complex128 if like.dtype == torch.float64 else torch.complex64
-        return transfer.to(device=like.device, dtype=complex_dtype), inverse.to(device=like.device, dtype=like.dtype)
+        inverse = transfer.conj() * torch.where(gram > cutoff, 1 / gram, 0.0).repeat(self.scale, self.scale)
+        dtype = torch.complex128 if like.dtype == torch.float64 else torch.complex64
+        return transfer.to(device=like.device, dtype=dtype), inverse.to(device=like.device, dtype=dtype)
 
     def _half(self, transfer: Tensor) -> Tensor:
         return transfer[:, : transfer.shape[1] // 2 + 1]  # what rfft2 keeps
@@ -138,7 +142,6 @@ class BlurDownsample(LinearOperator):
         return torch.fft.irfft2(torch.fft.rfft2(spread) * self._half(transfer).conj(), s=size)
 
     def _pinv(self, y: Tensor, size: Size) -> Tensor:
-        transfer, inverse = self._spectra(size, y)
-        weights = torch.fft.fft2(y) * inverse
-        tiled = weights.repeat(*(1,) * (y.ndim - 2), self.scale, self.scale)  # the transform of y with zeros between
-        return torch.fft.ifft2(tiled * transfer.conj()).real
+        _, inverse = self._spectra(size, y)
+        tiled = torch.fft.fft2(y).repeat(*(1,) * (y.ndim - 2), self.scale, self.scale)  # of y with zeros between
+        return torch.fft.ifft2(tiled * inverse).real

@@ -5,7 +5,7 @@ from collections.abc import Hashable
 import torch
 from torch import Tensor
 
-from srtheory.operators.base import LinearOperator, Size, check_size, remember
+from srtheory.operators.base import LinearOperator, Size, check_real, check_size, making_constants, remember
 
 
 class MatrixOperator(LinearOperator):
@@ -24,17 +24,17 @@ class MatrixOperator(LinearOperator):
             out of range.
 
     References:
-        COO Eq. 4; chapter ch02_range_null_space.
+        COO Eq. 4; chapter ch01_one_lr_many_hr.
     """
 
     def __init__(
         self, matrix: Tensor, hr_size: Size | None = None, lr_size: Size | None = None, rcond: float | None = None
     ) -> None:
-        if not isinstance(matrix, Tensor) or matrix.is_complex():
-            raise TypeError(f"matrix must be a real torch tensor (m, n), not {type(matrix).__name__}")
+        check_real("matrix", matrix, "(m, n)")
         if matrix.ndim != 2 or matrix.numel() == 0:
             raise ValueError(f"matrix has shape {tuple(matrix.shape)}; it must be (m, n), neither of them zero")
-        self._matrix = matrix.detach().to(device="cpu", dtype=torch.float64).clone()
+        with making_constants():
+            self._matrix = matrix.detach().to(device="cpu", dtype=torch.float64).clone()
         if not self._matrix.isfinite().all():
             raise ValueError("matrix must be finite")
         if rcond is not None and not 0 <= rcond < 1:

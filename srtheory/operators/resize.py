@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 import torch
 from torch import Tensor
 
-from srtheory.operators.base import LinearOperator, Size, check_size, remember
+from srtheory.operators.base import LinearOperator, Size, check_size, making_constants, remember
 
 
 def _box(x: Tensor) -> Tensor:
@@ -36,6 +36,7 @@ KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # function, su
 }
 
 
+@making_constants()
 def resize_matrix(length: int, scale: float, kernel: str = "bicubic", antialias: bool = True) -> Tensor:
     r"""Build the matrix that resizes a line of pixels as MATLAB's imresize does.
 
@@ -90,7 +91,7 @@ class Resize(LinearOperator):
         ValueError: an unknown kernel, or a scale that is not positive and finite.
 
     References:
-        COO Eq. 4; chapter ch02_range_null_space, which also compares the other bicubics in use.
+        COO Eq. 4; chapter ch01_one_lr_many_hr. Chapter ch02_range_null_space compares it with other bicubics.
     """
 
     def __init__(self, scale: float, kernel: str = "bicubic", antialias: bool = True) -> None:
@@ -111,7 +112,7 @@ class Resize(LinearOperator):
 
     def hr_size(self, size: Size) -> Size:
         height, width = check_size("size", size)
-        return max(round(height * self.scale), 1), max(round(width * self.scale), 1)
+        return max(math.floor(height * self.scale + 1e-9), 1), max(math.floor(width * self.scale + 1e-9), 1)
 
     def singular_values(self, size: Size) -> Tensor:
         """Return the products of the two factors' singular values, largest first, in float64."""

@@ -26,7 +26,12 @@ ROWS = [
         ("two dimensions", lambda m=metric: m(X[0], X[0]), ValueError, "C = 1 or 3"),
         ("two channels", lambda m=metric: m(X[:2], X[:2]), ValueError, "(2, 24, 24)"),
         ("alpha", lambda m=metric: m(torch.rand(4, 24, 24), torch.rand(4, 24, 24)), ValueError, "(4, 24, 24)"),
-        ("channels last", lambda m=metric: m(X.permute(1, 2, 0), X.permute(1, 2, 0)), ValueError, "channels come before rows and columns"),
+        (
+            "channels last",
+            lambda m=metric: m(X.permute(1, 2, 0), X.permute(1, 2, 0)),
+            ValueError,
+            "channels come before rows and columns",
+        ),
         ("channel", lambda m=metric: m(X, X, "luma"), ValueError, "channel must be 'y' or 'rgb', not 'luma'"),
         ("channel upper case", lambda m=metric: m(X, X, channel="Y"), ValueError, "'Y'"),
         ("border negative", lambda m=metric: m(X, X, border=-1), ValueError, "border must be a whole number"),

@@ -65,9 +65,7 @@ def test_ssim_of_one_window():
     assert ssim(sr, hr, border=0).item() == pytest.approx(slow_ssim(sr[0].numpy(), hr[0].numpy()), abs=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("offset", "expected"), [(0.1, 20), (0.01, 40), (1, 0), (0.5, 20 * math.log10(2)), (-0.1, 20)]
-)
+@pytest.mark.parametrize(("offset", "expected"), [(0.1, 20), (0.01, 40), (1, 0), (0.5, 20 * math.log10(2)), (-0.1, 20)])
 def test_psnr_of_a_constant_error(offset, expected):
     hr = torch.full((1, 12, 12), 0.5, dtype=torch.float64)
     assert psnr(hr + offset, hr).item() == pytest.approx(expected, abs=1e-9)

@@ -43,7 +43,9 @@ def matlab_imresize_matrix(n_in: int, n_out: int, scale: float, name: str, antia
         u = i / scale + 0.5 * (1 - 1 / scale)
         left = math.floor(u - width / 2)
         indices = [left + tap for tap in range(math.ceil(width) + 2)]
-        weights = [matlab_kernel(name, scale * (u - j)) * scale if widen else matlab_kernel(name, u - j) for j in indices]
+        weights = [
+            matlab_kernel(name, scale * (u - j)) * scale if widen else matlab_kernel(name, u - j) for j in indices
+        ]
         for j, weight in zip(indices, weights, strict=True):
             result[i - 1, aux[(j - 1) % len(aux)] - 1] += weight / sum(weights)
     return result
@@ -129,7 +131,12 @@ ASYMMETRIC = [[1.0, 2.0, -0.5], [0.25, 4.0, 1.5], [0.0, -1.0, 0.75]]
 EVEN = [[1.0, 3.0, 2.0, 0.5], [0.5, 2.0, -1.0, 0.25]]
 LARGE = np.random.default_rng(7).normal(size=(9, 11)).tolist()
 GAUSSIAN = np.outer(*[np.exp(-(np.arange(-3, 4) ** 2) / 2.0)] * 2).tolist()
-SIZES = {2: [(8, 6), (9, 7), (3, 2)], 3: [(9, 6), (10, 8), (4, 2)], 4: [(8, 12), (11, 9), (3, 5)], 0.5: [(4, 5), (1, 3)]}
+SIZES = {
+    2: [(8, 6), (9, 7), (3, 2)],
+    3: [(9, 6), (10, 8), (4, 2)],
+    4: [(8, 12), (11, 9), (3, 5)],
+    0.5: [(4, 5), (1, 3)],
+}
 
 _random = np.random.default_rng(3)
 _wide, _tall, _thin = _random.normal(size=(6, 12)), _random.normal(size=(12, 6)), _random.normal(size=(6, 2))

@@ -10,7 +10,13 @@ NAN, INF = float("nan"), float("inf")
 HR, LR = torch.rand(8, 8), torch.rand(4, 4)
 KERNEL, MATRIX = torch.ones(3, 3), torch.rand(4, 6)
 R, B, M = Resize(2), BlurDownsample(KERNEL, 2), MatrixOperator(MATRIX, (2, 3), (2, 2))
-SINGLE = {"A": R, "adjoint": R.adjoint, "pinv": R.pinv, "project_range": R.project_range, "project_null": R.project_null}
+SINGLE = {
+    "A": R,
+    "adjoint": R.adjoint,
+    "pinv": R.pinv,
+    "project_range": R.project_range,
+    "project_null": R.project_null,
+}
 
 PICTURES = [
     (f"{method} {name}", lambda function=function, bad=bad: function(bad), error, fragment)
@@ -85,7 +91,12 @@ ROWS = [
     ("Blur phase fraction", lambda: BlurDownsample(KERNEL, 2, 0.5), ValueError, "phase must be"),
     ("Blur phases fractions", lambda: BlurDownsample(KERNEL, 2, (0.5, 0.5)), ValueError, "phase must be"),
     ("Blur phase none", lambda: BlurDownsample(KERNEL, 2, None), ValueError, "phase must be"),
-    ("Blur rcond one", lambda: BlurDownsample(KERNEL, 2, rcond=1.0), ValueError, "rcond must be at least 0 and below 1"),
+    (
+        "Blur rcond one",
+        lambda: BlurDownsample(KERNEL, 2, rcond=1.0),
+        ValueError,
+        "rcond must be at least 0 and below 1",
+    ),
     ("Blur rcond negative", lambda: BlurDownsample(KERNEL, 2, rcond=-0.1), ValueError, "-0.1"),
     ("Blur rcond nan", lambda: BlurDownsample(KERNEL, 2, rcond=NAN), ValueError, "nan"),
     ("Blur size", lambda: B(torch.rand(8, 9)), ValueError, "8x9 does not divide by scale 2"),

@@ -36,7 +36,8 @@ def results(A: LinearOperator, hr: Tensor, lr: Tensor) -> dict[str, Tensor]:
 
 
 def inputs(*batch: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-    return torch.rand(*batch, *HR, dtype=torch.float64).to(dtype), torch.rand(*batch, *LR, dtype=torch.float64).to(dtype)
+    hr, lr = (torch.rand(*batch, *size, dtype=torch.float64) for size in (HR, LR))
+    return hr.to(dtype), lr.to(dtype)
 
 
 @every_operator
@@ -163,10 +164,12 @@ def test_first_used_without_gradients_then_trained(make):
     check_that_it_trains(A, hr, lr)
 
 
+def through_pickle(A: LinearOperator) -> LinearOperator:
+    return pickle.loads(pickle.dumps(A))  # noqa: S301
+
+
 @pytest.mark.parametrize("used", [False, True])
-@pytest.mark.parametrize(
-    "duplicate", [copy.copy, copy.deepcopy, lambda A: pickle.loads(pickle.dumps(A))], ids=["copy", "deepcopy", "pickle"]
-)
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, through_pickle])
 @every_operator
 def test_copies_do_the_same(make, duplicate, used):
     A = make()

@@ -1,0 +1,240 @@
+"""What nbval does not see. Each guard takes a chapter and lists what is wrong with it."""
+
+import importlib
+import inspect
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted((ROOT / "chapters").glob("ch*.ipynb"))
+MOST_BYTES = 2_000_000
+MIME_TYPES = {"text/plain", "text/html", "image/png"}
+PARTS = (
+    "After this chapter you can answer",
+    "## The idea in one picture",
+    "Predict first",
+    "## What fails, and when",
+    "## Exercises",
+    "## What it cost",
+    "## Rows of the ledger",
+)
+PATHS = re.compile(r"(?<![\w.])(/(?:home|root|tmp|usr|opt|var|mnt|work|Users|content)/\w|[A-Z]:\\\\?\w)|ipykernel_\d")
+PAPERS = ("COO-v1", "COO", "PCL", "ReDSR")
+TAG = re.compile(r"\\tag\{(" + "|".join(PAPERS) + r") (\d+)\}")
+CITED = re.compile(r"\b(" + "|".join(PAPERS) + r") Eqs?\.\s((?:\d+(?:-\d+)?(?:,? and |, )?)+)")
+API_LINK = re.compile(r"\]\(\.\./book/api/(\w+)\.md#([\w-]+)\)")
+
+
+@dataclass
+class Chapter:
+    name: str
+    cells: list = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> "Chapter":
+        return cls(path.stem, json.loads(path.read_text(encoding="utf-8"))["cells"])
+
+    @property
+    def code(self) -> list:
+        return [cell for cell in self.cells if cell["cell_type"] == "code"]
+
+    @property
+    def prose(self) -> list[str]:
+        return [source(cell) for cell in self.cells if cell["cell_type"] == "markdown"]
+
+    def outputs(self):
+        return [(cell, output) for cell in self.code for output in cell["outputs"]]
+
+
+def source(cell) -> str:
+    return "".join(cell["source"])
+
+
+def text_of(output) -> str:
+    """All text of an output, pictures left out."""
+    parts = [output.get("text", "")]
+    parts += [value for kind, value in output.get("data", {}).items() if kind.startswith("text/")]
+    joined = "\n".join("".join(part) for part in parts)
+    return re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", joined)
+
+
+def execution_counts(chapter: Chapter) -> list[str]:
+    counts = [cell["execution_count"] for cell in chapter.code if source(cell).strip()]
+    expected = list(range(1, len(counts) + 1))
+    return [] if counts == expected else [f"execution counts are {counts}, not 1 to {len(counts)}: run make execute"]
+
+
+def outputs_are_clean(chapter: Chapter) -> list[str]:
+    problems = []
+    for cell, output in chapter.outputs():
+        where = f"cell {cell['execution_count']}"
+        allowed = "raises-exception" in cell["metadata"].get("tags", [])
+        if output["output_type"] == "error" and not allowed:
+            problems.append(f"{where} stores the error {output['ename']}: {output['evalue']}")
+        if output.get("name") == "stderr":
+            problems.append(f"{where} stores output on stderr: {text_of(output)[:80]!r}")
+        strange = set(output.get("data", {})) - MIME_TYPES
+        if strange:
+            problems.append(f"{where} stores {sorted(strange)}, which a page without a server may not show")
+        if re.search(r"(?:src|href)=[\"']?https?://", text_of(output)):
+            problems.append(f"{where} loads something from the network")
+    return problems
+
+
+def no_leaked_paths(chapter: Chapter) -> list[str]:
+    texts = [source(cell) for cell in chapter.cells] + [text_of(output) for _, output in chapter.outputs()]
+    return [f"a path of a machine: {found[0]!r}" for text in texts for found in [PATHS.search(text)] if found]
+
+
+def figures_have_alt_text(chapter: Chapter) -> list[str]:
+    problems = []
+    for cell, output in chapter.outputs():
+        data, where = output.get("data", {}), f"cell {cell['execution_count']}"
+        alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+        if "image/png" in data and len(alt.split()) < 8:
+            problems.append(f"{where} has a figure without alt text (cell metadata mystnb.image.alt)")
+        for tag in re.findall(r"<img\b[^>]*>", "".join(data.get("text/html", ""))):
+            if not re.search(r'\balt="[^"]{20,}"', tag):
+                problems.append(f"{where} has an <img> without alt text")
+    return problems
+
+
+def figures_have_arrays(chapter: Chapter) -> list[str]:
+    """nbval compares text, not pictures: each figure must come with the digest of what it shows."""
+    problems = []
+    for cell, output in chapter.outputs():
+        data = output.get("data", {})
+        digest = "".join(data.get("text/plain", ""))
+        drawn = re.match(r"(figure of|slider over)\n  .+: \(\d+,.*\), mean ", digest)
+        if ("image/png" in data or "<img" in "".join(data.get("text/html", ""))) and not drawn:
+            problems.append(f"cell {cell['execution_count']} shows a figure that does not come from srtheory.plots")
+    return problems
+
+
+def size_is_bounded(path: Path) -> list[str]:
+    size = path.stat().st_size
+    return [] if size <= MOST_BYTES else [f"{path.name} has {size} bytes, more than {MOST_BYTES}"]
+
+
+def only_times_are_ignored(chapter: Chapter) -> list[str]:
+    hidden = ("nbval-ignore-output", "nbval-skip", "NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP")
+    return [
+        f"cell {cell['execution_count']} is kept from comparison, and prints no time"
+        for cell in chapter.code
+        if any(mark in [*cell["metadata"].get("tags", []), *source(cell).split()] for mark in hidden)
+        and not re.search(r"perf_counter|monotonic|took", source(cell))
+    ]
+
+
+def has_all_parts(chapter: Chapter) -> list[str]:
+    everything = "\n".join(chapter.prose)
+    missing = [f"the part {part!r} is missing" for part in PARTS if part not in everything]
+    printed = "\n".join(text_of(output) for _, output in chapter.outputs())
+    if "not answered yet" not in printed:
+        missing.append("no exercise waits for an answer")
+    return missing
+
+
+def prose_is_plain(chapter: Chapter) -> list[str]:
+    return [
+        f"MyST markup in prose, which Colab shows raw: {found[0]!r}"
+        for text in chapter.prose
+        for found in [re.search(r"^(?:```|:::)\{\w+|\{[\w:]+\}`", text, flags=re.M)]
+        if found
+    ]
+
+
+def colab_cell(chapter: Chapter) -> str:
+    return source(chapter.code[0])
+
+
+NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?"
+UNITS = r"dB|%|percent|s|ms|seconds|minutes|min|h|KiB|MiB|GiB|TiB|kB|MB|GB|TB|nats?|bits?"
+WITH_UNIT = re.compile(rf"(?<![\w.])({NUMBER})\s?(?:{UNITS})(?![\w-])")
+DECIMAL = re.compile(r"(?<![\w.])(\d[\d,]*\.\d+(?:e-?\d+)?|\d+e-?\d+)(?!\w)")
+
+
+def numbers_in(prose: str) -> set[str]:
+    """Decimals, and numbers with a unit, that prose states; not those of code, formulas, links or section numbers."""
+    prose = re.sub(r"```.*?```", " ", prose, flags=re.S)
+    prose = re.sub(r"\$\$.*?\$\$", " ", prose, flags=re.S)
+    prose = re.sub(r"\$[^$]*\$|`[^`]*`", " ", prose)
+    prose = re.sub(r"\]\([^)]*\)|<[^>]*>", " ", prose)
+    prose = re.sub(r"[Ss]ections? \d+(?:\.\d+)*(?:(?:, | and | to )\d+(?:\.\d+)+)*", " ", prose)
+    return set(WITH_UNIT.findall(prose)) | set(DECIMAL.findall(prose))
+
+
+def numbers_are_outputs(chapter: Chapter) -> list[str]:
+    printed = "\n".join(text_of(output) for _, output in chapter.outputs())
+    problems = []
+    for text in chapter.prose:
+        for number in sorted(numbers_in(text)):
+            if not re.search(rf"(?<![\d.]){re.escape(number)}(?![\d]|\.\d)", printed):
+                problems.append(f"the prose says {number}, which no cell of the chapter printed")
+    return problems
+
+
+def api_objects() -> dict[tuple[str, str], object]:
+    """What the API pages document, by page and anchor."""
+    found = {}
+    for page in sorted((ROOT / "book" / "api").glob("*.md")):
+        anchor = ""
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if line.startswith("#"):
+                anchor = re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+            directive = re.match(r"\.\. auto(?:class|method|function):: (srtheory[\w.]+)", line)
+            if directive:
+                found[page.stem, anchor] = locate(directive[1])
+    return found
+
+
+def locate(path: str) -> object:
+    parts = path.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[cut:]:
+            found = getattr(found, name)
+        return found
+    raise ModuleNotFoundError(path)
+
+
+def cited_equations(docstring: str) -> set[tuple[str, str]]:
+    """(paper, number) of every equation that a docstring cites, ranges written out."""
+    cited = set()
+    for paper, numbers in CITED.findall(docstring):
+        for first, last in re.findall(r"(\d+)(?:-(\d+))?", numbers):
+            cited |= {(paper, str(n)) for n in range(int(first), int(last or first) + 1)}
+    return cited
+
+
+def equations_link_to_code(chapter: Chapter, objects: dict) -> list[str]:
+    problems = []
+    for text in chapter.prose:
+        linked = [objects.get(key) for key in API_LINK.findall(text)]
+        cited = set().union(*(cited_equations(inspect.getdoc(thing) or "") for thing in linked if thing))
+        problems += [
+            f"{paper} Eq. {number} is tagged, but the cell links to no function whose docstring cites it"
+            for paper, number in TAG.findall(text)
+            if (paper, number) not in cited
+        ]
+    return problems
+
+
+def code_links_to_equations(objects: dict, chapters: list[Chapter]) -> list[str]:
+    tagged = {chapter.name: set(TAG.findall("\n".join(chapter.prose))) for chapter in chapters}
+    problems = []
+    for (page, anchor), thing in objects.items():
+        docstring = inspect.getdoc(thing) or ""
+        named = re.findall(r"\bch\d\d_\w+", docstring)
+        problems += [f"{page}#{anchor} names {name}, which is no chapter" for name in named if name not in tagged]
+        there = set().union(*(tagged.get(name, set()) for name in named))
+        problems += [
+            f"{page}#{anchor} cites {paper} Eq. {number}, which is not tagged in the chapters that it names ({named})"
+            for paper, number in sorted(cited_equations(docstring) - there)
+        ]
+    return problems
