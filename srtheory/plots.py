@@ -71,7 +71,7 @@ def pictures(
     columns: int | None = None,
     signed: Sequence[str] = (),
     gain: float = 1.0,
-    width: float = 7.2,
+    width: float = 6.0,
 ) -> Drawn:
     """Show pictures side by side, their titles above.
 
@@ -102,7 +102,7 @@ def pictures(
         axes = figure.add_subplot(rows, columns, place + 1)
         shown = 0.5 + gain * array if title in signed else array
         axes.imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(title, fontsize=9, color=INK)
+        axes.set_title(title, fontsize=10, color=INK)
         axes.set_axis_off()
     return Drawn(arrays, figure)
 
@@ -115,7 +115,7 @@ def curves(
     logy: bool = False,
     markers: bool = False,
     reference: Sequence[str] = (),
-    size: tuple[float, float] = (7.2, 3.8),
+    size: tuple[float, float] = (6.0, 4.0),
 ) -> Drawn:
     """Draw named curves in one frame, told apart by color and by marker or line.
 
@@ -155,8 +155,8 @@ def curves(
         line = "-" if markers else LINES[colored % len(LINES)]
         colored += 1
         axes.plot(x, y, label=name, color=color, linestyle=line, marker=mark if markers else None, markersize=5)
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
+    axes.set_xlabel(xlabel, fontsize=11)
+    axes.set_ylabel(ylabel, fontsize=11)
     axes.set_xscale("log" if logx else "linear")
     axes.set_yscale("log" if logy else "linear")
     ticks = np.unique(np.concatenate([array for name, array in arrays.items() if name.endswith(" (x)")]))
@@ -166,9 +166,9 @@ def curves(
     axes.grid(True, color=GRID, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if len(series) > 4:
-        axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.legend(frameon=False, fontsize=10, loc="outside lower center", ncols=3)
     elif len(series) > 1:
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=10)
     return Drawn(arrays, figure)
 
 

@@ -1,8 +1,8 @@
 """What a configuration file cannot say of the site: offline math, docstrings, the repository's address.
 
 The address comes from SRTHEORY_REPOSITORY_URL, or from the variables that GitHub sets in its workflows. Where it is
-known, chapters get a Colab button, and the site carries copies of the chapters that know where to install srtheory from.
-Where it is not, there is no button.
+known, chapters get a Colab button, and the site carries copies of the chapters that know where to install srtheory
+from. Where it is not, there is no button.
 """
 
 import json
@@ -48,12 +48,22 @@ def configure(app, config):
 def place_files(app, error):
     if error or app.builder.name != "html":
         return
+    for page in Path(app.outdir).glob("**/*.html"):
+        page.write_text(without_needless_requests(page.read_text(encoding="utf-8")), encoding="utf-8")
     target = Path(app.outdir) / "mathjax" / MATHJAX
     target.parent.mkdir(exist_ok=True)
     shutil.copyfile(_mathjax_file(), target)
     url = repository_url(os.environ)
     if url:
         write_colab_copies(Path(app.srcdir) / "chapters", Path(app.outdir) / "colab" / "chapters", url)
+
+
+def without_needless_requests(page):
+    """Drop font preloads, which fail on a page opened from disk, and Thebe, which names a script of another host."""
+    page = re.sub(r'\s*<link rel="preload" as="font"[^>]*>', "", page)
+    page = re.sub(r"\s*<script>const THEBE_JS_URL = .*?</script>", "", page)
+    page = re.sub(r'\s*<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>', "", page)
+    return re.sub(r'\s*<script type="text/x-thebe-config">.*?</script>', "", page, flags=re.S)
 
 
 def write_colab_copies(chapters, target, url):

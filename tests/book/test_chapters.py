@@ -16,6 +16,7 @@ OF_ONE = (
     guards.only_times_are_ignored,
     guards.has_all_parts,
     guards.prose_is_plain,
+    guards.tagged_equations_render,
     guards.numbers_are_outputs,
 )
 

@@ -52,6 +52,7 @@ ALONE = [
     guards.only_times_are_ignored,
     guards.has_all_parts,
     guards.prose_is_plain,
+    guards.tagged_equations_render,
     guards.numbers_are_outputs,
 ]
 
@@ -106,6 +107,10 @@ PLANTED = {
     "no exercise": (guards.has_all_parts, lambda c: c.code[0].update(outputs=[stream("gain 2.48 dB")])),
     "directive": (guards.prose_is_plain, lambda c: c.cells.append(prose("```{note}\nx\n```"))),
     "role": (guards.prose_is_plain, lambda c: c.cells.append(prose("see {cite:t}`coo2024`"))),
+    "tag in several lines": (
+        guards.tagged_equations_render,
+        lambda c: c.cells.append(prose(r"$$\begin{aligned} a \\ b \end{aligned} \tag{COO 1}$$")),
+    ),
     "orphan decimal": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("It gains 2.47 dB."))),
     "orphan part of a number": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("It gains 2.4 dB."))),
     "orphan percent": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("In 93% of all cases."))),

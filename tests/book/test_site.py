@@ -77,6 +77,15 @@ def test_no_page_loads_from_another_host(site):
 
 
 @needs_site
+def test_pages_name_no_script_of_another_host_and_preload_no_font():
+    for page in pages():
+        text = (SITE / f"{page}.html").read_text(encoding="utf-8")
+        assert not re.search(r"THEBE_JS_URL|thebe\.js|x-thebe-config|unpkg|jsdelivr|cdnjs|googleapis", text), page
+        assert 'as="font"' not in text, page
+        assert "bootstrap.js" in text, page
+
+
+@needs_site
 def test_what_pages_load_is_there(site):
     for name, page in site.items():
         for address in page.loads:

@@ -92,10 +92,13 @@ def test_scale_one_changes_nothing(kernel):
     torch.testing.assert_close(resize_matrix(9, 1, kernel), torch.eye(9, dtype=torch.float64), rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize(("scale", "factor"), [(1 / 3, 3), (1 / 7, 7), (0.1, 10)])
-def test_enlarging_by_a_rounded_fraction_makes_no_extra_pixel(scale, factor):
-    for length in (1, 3, 30, 49):
-        assert len(resize_matrix(length, scale)) == factor * length
+@pytest.mark.parametrize(
+    ("length", "scale", "rows"),
+    [(30, 1 / 3, 90), (5, 1 / 49, 245), (21, 0.7, 30), (84, 0.7, 120), (7, 0.1, 70), (22, 2.2, 10), (11, 1.1, 10)],
+)
+def test_rounding_of_the_scale_makes_no_extra_pixel(length, scale, rows):
+    assert len(resize_matrix(length, scale)) == rows
+    assert Resize(scale).lr_size((length, 1))[0] == rows
 
 
 @pytest.mark.parametrize(
