@@ -76,7 +76,7 @@ def pictures(
     """Show pictures side by side, their titles above.
 
     Args:
-        images: by title: (H, W), (1, H, W) or (3, H, W) in [0, 1]; what is outside is clipped.
+        images: by title: (H, W), (1, H, W) or (3, H, W) in [0, 1]; what is outside is clipped, NaN is black.
         columns: how many to a row; by default all.
         signed: titles of pictures that hold differences; they are shown as 0.5 + gain * value.
         gain: see `signed`.
@@ -101,7 +101,7 @@ def pictures(
     for place, (title, array) in enumerate(arrays.items()):
         axes = figure.add_subplot(rows, columns, place + 1)
         shown = 0.5 + gain * array if title in signed else array
-        axes.imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.imshow(_shown(shown), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(title, fontsize=10, color=INK)
         axes.set_axis_off()
     return Drawn(arrays, figure)
@@ -133,7 +133,7 @@ def curves(
         y, (n,), by name, and x, (n,), by name + " (x)".
 
     Raises:
-        ValueError: no curve, x and y of different lengths, or a reference that is no name.
+        ValueError: no curve, x and y of different lengths, a name that ends in " (x)", or a reference that is no name.
     """
     if not series:
         raise ValueError("series is empty")
@@ -145,6 +145,8 @@ def curves(
     colored = 0
     for name, (given_x, given_y) in series.items():
         x, y = _array(given_x), _array(given_y)
+        if name.endswith(" (x)"):
+            raise ValueError(f"series {name!r}: a name may not end in ' (x)', which marks the x of a curve")
         if x.ndim != 1 or x.shape != y.shape:
             raise ValueError(f"series {name!r}: x has shape {x.shape} and y {y.shape}; both must be (n,)")
         arrays |= {name: y, f"{name} (x)": x}
@@ -232,9 +234,14 @@ def _picture(name: str, image: Tensor | Array) -> Array:
     return array[0] if array.shape[0] == 1 else np.moveaxis(array, 0, -1)
 
 
+def _shown(array: Array) -> Array:
+    """Clip to what a screen shows; what is not a number shows black."""
+    return np.clip(np.nan_to_num(array), 0, 1)
+
+
 def _png(array: Array) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.round(np.clip(array, 0, 1) * 255).astype(np.uint8)).save(buffer, format="png", optimize=True)
+    Image.fromarray(np.round(_shown(array) * 255).astype(np.uint8)).save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
 

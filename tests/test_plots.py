@@ -380,3 +380,15 @@ BAD = [
 def test_bad_input(call, fragment):
     with pytest.raises(ValueError, match=re.escape(fragment)):
         call()
+
+
+def test_what_is_not_a_number_shows_black():
+    hole = np.full((4, 4), 0.5)
+    hole[1, 1] = np.nan
+    assert pictures({"hole": hole})._repr_png_().startswith(b"\x89PNG")
+    assert "data:image/png" in slider({"hole": hole, "again": hole}, alt="a picture with a hole in it")._repr_html_()
+
+
+def test_a_name_cannot_pass_for_the_x_of_another():
+    with pytest.raises(ValueError, match=r"may not end in ' \(x\)'"):
+        curves({"a": (X, Y), "a (x)": (X, Y)}, "x", "y")

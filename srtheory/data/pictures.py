@@ -52,13 +52,13 @@ def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor
         (3, H, W) in [0, 1].
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a picture, is cut off, or has 16-bit color or float pixels, whose precision would be
-            lost or whose range is not defined.
+        FileNotFoundError: there is no such file, or it is a folder.
+        ValueError: the dtype is no float type; the file is not a picture, is cut off, or has 16-bit color or float
+            pixels, whose precision would be lost or whose range is not defined.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(f"{path}: {'a folder, not a picture' if path.is_dir() else 'no such file'}")
     if not dtype.is_floating_point:
         raise ValueError(f"dtype must be a float type, not {dtype}")
     try:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import TypeVar
 
 import torch
@@ -135,8 +136,9 @@ class LinearOperator(ABC):
             lr: (..., h, w), the LR that it should have.
 
         Returns:
-            (..., H, W). Where A has full row rank, `A` of it is `lr`. If `lr` is A of the truth, the result is never
-            farther from the truth than `sr` is, before clipping as after it (clipping to a range that holds the truth).
+            (..., H, W), the dtype of `sr`. Where A has full row rank, `A` of it is `lr`. If `lr` is A of the truth, the
+            result is never farther from the truth than `sr` is, before clipping as after it (clipping to a range that
+            holds the truth).
 
         Raises:
             TypeError: one of the two is not a tensor of floats.
@@ -147,7 +149,7 @@ class LinearOperator(ABC):
         """
         check_picture("sr", sr)
         check_picture("lr", lr)
-        return sr + self.pinv(lr - self._matching(sr, lr), size=image_size(sr))
+        return (sr + self.pinv(lr - self._matching(sr, lr), size=image_size(sr))).to(sr.dtype)
 
     def matrix(self, size: Size) -> Tensor:
         """Write the operator as a dense matrix, for small sizes and for teaching.
@@ -159,7 +161,7 @@ class LinearOperator(ABC):
             (h*w, H*W), float64 on the CPU; rows and columns run over pixels row by row.
 
         Raises:
-            ValueError: the matrix would have more than 2**27 entries.
+            ValueError: the matrix would have more than 2**27 entries, or the size does not suit the operator.
         """
         height, width = check_size("size", size)
         h, w = self.lr_size((height, width))
@@ -169,8 +171,11 @@ class LinearOperator(ABC):
                 f"size {height}x{width} makes a dense matrix of {h * w} x {height * width} = {entries:.2g} entries; "
                 f"the limit is {MATRIX_LIMIT:.2g}. Use A(hr), A.adjoint(lr) and A.pinv(lr), which need no matrix"
             )
-        basis = torch.eye(height * width, dtype=torch.float64, device="cpu").reshape(-1, height, width)
-        return self(basis).reshape(height * width, h * w).T.contiguous()
+        if h * w < height * width:  # rows are fewer than columns: make them, one from each LR pixel
+            rows = torch.eye(h * w, dtype=torch.float64, device="cpu").reshape(-1, h, w)
+            return self.adjoint(rows, size=(height, width)).reshape(h * w, height * width)
+        columns = torch.eye(height * width, dtype=torch.float64, device="cpu").reshape(-1, height, width)
+        return self(columns).reshape(height * width, h * w).T.contiguous()
 
     @abstractmethod
     def lr_size(self, size: Size) -> Size:
@@ -182,7 +187,11 @@ class LinearOperator(ABC):
 
     @abstractmethod
     def singular_values(self, size: Size) -> Tensor:
-        """Return all min(h*w, H*W) singular values of A on pictures of (H, W), largest first, in float64."""
+        """Return all min(h*w, H*W) singular values of A on pictures of (H, W), largest first, in float64.
+
+        Raises:
+            ValueError: the size does not suit the operator.
+        """
 
     @abstractmethod
     def _forward(self, x: Tensor, size: Size) -> Tensor: ...
@@ -196,7 +205,7 @@ class LinearOperator(ABC):
     def _computed(self, x: Tensor, function: Callable[[Tensor, Size], Tensor], size: Size, out: Size) -> Tensor:
         """Run outside autocast (a projector in bf16 is no projector), half precision in float32."""
         if x.numel() == 0:
-            return x.new_zeros(*x.shape[:-2], *out)
+            return x.new_zeros(*x.shape[:-2], *out) + x.sum()  # an empty batch is a batch; the sum keeps its graph
         work = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         with torch.autocast(x.device.type, enabled=False):
             return function(work, size).to(x.dtype)
@@ -255,10 +264,19 @@ def check_picture(name: str, x: Tensor) -> None:
 
 
 def check_size(name: str, size: Size) -> Size:
-    sides = tuple(size) if isinstance(size, (tuple, list, torch.Size)) else ()
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+    sides = tuple(size) if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(is_whole(side) and side > 0 for side in sides):
         raise ValueError(f"{name} must be two positive whole numbers (H, W), not {size!r}")
-    return sides[0], sides[1]
+    return int(sides[0]), int(sides[1])
+
+
+def is_whole(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
+def check_rcond(rcond: float) -> None:
+    if isinstance(rcond, bool) or not isinstance(rcond, Real) or not 0 <= rcond < 1:
+        raise ValueError(f"rcond must be at least 0 and below 1, relative to the largest singular value, not {rcond!r}")
 
 
 def check_real(name: str, x: Tensor, shape: str) -> None:

@@ -7,7 +7,16 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from srtheory.operators.base import LinearOperator, Size, check_real, check_size, making_constants, remember
+from srtheory.operators.base import (
+    LinearOperator,
+    Size,
+    check_rcond,
+    check_real,
+    check_size,
+    is_whole,
+    making_constants,
+    remember,
+)
 
 RCOND_FLOOR = 1e-14  # below this a float64 singular value is rounding noise
 GRID = 256  # LR frequencies an axis on which the condition number is taken
@@ -48,20 +57,14 @@ class BlurDownsample(LinearOperator):
         check_real("kernel", kernel, "(kh, kw)")
         if kernel.ndim != 2 or kernel.numel() == 0:
             raise ValueError(f"kernel has shape {tuple(kernel.shape)}; it must be (kh, kw), neither of them zero")
-        if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
+        if not is_whole(scale) or scale < 1:
             raise ValueError(f"scale must be a positive whole number, not {scale!r}")
-        phases = (phase, phase) if isinstance(phase, int) else phase
-        if (
-            not isinstance(phases, tuple | list)
-            or [isinstance(p, int) and 0 <= p < scale for p in phases] != [True] * 2
-        ):
+        phases = phase if isinstance(phase, tuple | list) else (phase, phase)
+        if [is_whole(p) and 0 <= p < scale for p in phases] != [True] * 2:
             raise ValueError(
                 f"phase must be from 0 to scale - 1 = {scale - 1}, one number or one an axis, not {phase!r}"
             )
-        if not 0 <= rcond < 1:
-            raise ValueError(
-                f"rcond must be at least 0 and below 1, relative to the largest singular value, not {rcond!r}"
-            )
+        check_rcond(rcond)
         with making_constants():
             self.kernel = kernel.detach().to(device="cpu", dtype=torch.float64).clone()
         if not self.kernel.isfinite().all() or not self.kernel.any():
@@ -78,9 +81,10 @@ class BlurDownsample(LinearOperator):
     def lr_size(self, size: Size) -> Size:
         height, width = check_size("size", size)
         if height % self.scale or width % self.scale:
+            nearest = (max(side - side % self.scale, self.scale) for side in (height, width))
             raise ValueError(
                 f"a picture of {height}x{width} does not divide by scale {self.scale}, which periodic borders need; "
-                f"crop it to {height - height % self.scale}x{width - width % self.scale}"
+                f"crop or pad it to {'x'.join(map(str, nearest))}"
             )
         return height // self.scale, width // self.scale
 

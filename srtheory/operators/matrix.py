@@ -5,7 +5,15 @@ from collections.abc import Hashable
 import torch
 from torch import Tensor
 
-from srtheory.operators.base import LinearOperator, Size, check_real, check_size, making_constants, remember
+from srtheory.operators.base import (
+    LinearOperator,
+    Size,
+    check_rcond,
+    check_real,
+    check_size,
+    making_constants,
+    remember,
+)
 
 
 class MatrixOperator(LinearOperator):
@@ -37,10 +45,8 @@ class MatrixOperator(LinearOperator):
             self._matrix = matrix.detach().to(device="cpu", dtype=torch.float64).clone()
         if not self._matrix.isfinite().all():
             raise ValueError("matrix must be finite")
-        if rcond is not None and not 0 <= rcond < 1:
-            raise ValueError(
-                f"rcond must be at least 0 and below 1, relative to the largest singular value, not {rcond!r}"
-            )
+        if rcond is not None:
+            check_rcond(rcond)
         rows, columns = matrix.shape
         self._hr_size = check_size("hr_size", (1, columns) if hr_size is None else hr_size)
         self._lr_size = check_size("lr_size", (1, rows) if lr_size is None else lr_size)

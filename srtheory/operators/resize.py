@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Hashable
+from numbers import Real
 
 import torch
 from torch import Tensor
 
-from srtheory.operators.base import LinearOperator, Size, check_size, making_constants, remember
+from srtheory.operators.base import LinearOperator, Size, check_size, is_whole, making_constants, remember
 
 
 def _box(x: Tensor) -> Tensor:
@@ -28,6 +29,7 @@ def _lanczos3(x: Tensor) -> Tensor:
     return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), 0.0)
 
 
+MOST_SCALE = 4096
 KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # function, support
     "bicubic": (_bicubic, 4.0),
     "bilinear": (_bilinear, 2.0),
@@ -53,12 +55,12 @@ def resize_matrix(length: int, scale: float, kernel: str = "bicubic", antialias:
         (ceil(length / scale), length), float64 on the CPU.
 
     Raises:
-        ValueError: an unknown kernel, or a length or scale that is not positive and finite.
+        ValueError: an unknown kernel, a length that is no positive whole number, or a scale beyond 1/4096 to 4096.
     """
     check_scale(scale)
     if kernel not in KERNELS:
         raise ValueError(f"kernel must be one of {', '.join(map(repr, KERNELS))}, not {kernel!r}")
-    if not isinstance(length, int) or length < 1:
+    if not is_whole(length) or length < 1:
         raise ValueError(f"length must be a positive whole number of pixels, not {length!r}")
     function, support = KERNELS[kernel]
     stretch = max(scale, 1.0) if antialias else 1.0
@@ -88,7 +90,7 @@ class Resize(LinearOperator):
         antialias: widen the kernel when shrinking, as imresize does by default.
 
     Raises:
-        ValueError: an unknown kernel, or a scale that is not positive and finite.
+        ValueError: an unknown kernel, or a scale beyond 1/4096 to 4096.
 
     References:
         COO Eq. 4; chapter ch01_one_lr_many_hr. Chapter ch02_range_null_space compares it with other bicubics.
@@ -145,9 +147,12 @@ class Resize(LinearOperator):
 
 
 def check_scale(scale: float) -> None:
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not (0 < scale < math.inf):
-        raise ValueError(f"scale must be a positive number, HR pixels per LR pixel, not {scale!r}")
+    known = isinstance(scale, Real) and not isinstance(scale, bool)
+    if not known or not 1 / MOST_SCALE <= scale <= MOST_SCALE:
+        raise ValueError(
+            f"scale must be a number from 1/{MOST_SCALE} to {MOST_SCALE}, HR pixels per LR pixel, not {scale!r}"
+        )
 
 
 def shrunk(length: int, scale: float) -> int:
-    return max(math.ceil(length / scale - 1e-9), 1)  # 30 / (1/3) is 90.00000000000001 and means 90
+    return max(math.ceil(length / scale - 1e-9), 1)  # 21 / 0.7 is 30.000000000000004 and means 30

@@ -164,11 +164,12 @@ def test_gradient(metric, channel):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("channel", ["y", "rgb"])
 @every_metric
-def test_dtype_is_that_of_sr_and_the_work_is_done_in_float64(metric, dtype):
+def test_dtype_is_that_of_sr_and_the_work_is_done_in_float64(metric, channel, dtype):
     sr, hr = noisy(3, 24, 24, dtype=dtype)
-    exact = metric(sr.double(), hr.double())
-    for value in (metric(sr, hr), metric(sr, hr.double())):
+    exact = metric(sr.double(), hr.double(), channel)
+    for value in (metric(sr, hr, channel), metric(sr, hr.double(), channel)):
         assert value.dtype == dtype
         assert torch.equal(value, exact.to(dtype))
 

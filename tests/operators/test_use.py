@@ -309,3 +309,39 @@ def test_residual_after_the_pseudo_inverse(A, size, dtype, allowed):
     assert residual.norm() <= allowed * lr.norm()
     null = A(A.project_null(torch.rand(3, *size, dtype=dtype)))
     assert null.norm() <= allowed * lr.norm()
+
+
+def test_a_dense_matrix_costs_no_more_than_itself():
+    """It is built from its shorter side, so that the limit on its entries is the limit on memory."""
+    assert torch.equal(
+        Resize(4).matrix((8, 8)).T,
+        Resize(4).adjoint(torch.eye(4, dtype=torch.float64).reshape(4, 2, 2)).reshape(4, 64).T,
+    )
+    wide, tall = Resize(2), Resize(0.5)
+    assert wide.matrix((6, 4)).shape == (6, 24)
+    assert tall.matrix((2, 3)).shape == (24, 6)
+
+
+def test_an_empty_batch_keeps_its_graph():
+    nothing = torch.zeros(0, 4, 4, requires_grad=True)
+    Resize(2)(nothing).sum().backward()
+    assert nothing.grad.shape == (0, 4, 4)
+
+
+def test_consistent_keeps_the_dtype_of_sr():
+    sr, lr = torch.rand(4, 4), torch.rand(2, 2, dtype=torch.float64)
+    assert Resize(2).consistent(sr, lr).dtype == torch.float32
+    assert Resize(2).consistent(sr.half(), lr.float()).dtype == torch.float16
+
+
+def test_numpy_integers_are_whole_numbers():
+    numpy = pytest.importorskip("numpy")
+    assert Resize(2).lr_size((numpy.int64(4), numpy.int32(6))) == (2, 3)
+    with pytest.raises(ValueError, match="two positive whole numbers"):
+        Resize(2).lr_size((True, 4))
+
+
+@pytest.mark.parametrize("scale", [1e12, 1e-12, 5000])
+def test_absurd_scales_are_refused_not_allocated(scale):
+    with pytest.raises(ValueError, match="1/4096 to 4096"):
+        Resize(scale)
