@@ -15,17 +15,10 @@ __all__ = ["Drawn", "Slider", "curves", "pictures", "slider"]
 
 Array = np.ndarray
 INK, GRID = "#333333", "#dddddd"
-COLORS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#333333",
-)  # Okabe and Ito: safe for all eyes
+# The first six are Okabe and Ito's: safe for all eyes.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333", "#7f3c8d", "#8c6d31")
 LINES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
 DPI = 110
 
 
@@ -177,8 +170,8 @@ def curves(
 def slider(frames: Mapping[str, Tensor | Array], alt: str, zoom: int = 1) -> Slider:
     """Show one picture at a time, chosen with a slider: mouse, finger or arrow keys.
 
-    The pictures are in the page; the slider is plain HTML, so it works offline, on the site and in every notebook that
-    shows HTML. Without it, the first picture shows.
+    The pictures are in the page, and the slider's script is one line in it, so it works offline, on the site and in
+    notebooks that you trust. Where scripts are removed, the first picture shows.
 
     Args:
         frames: by label: (H, W), (1, H, W) or (3, H, W) in [0, 1]; all of one size.

@@ -13,17 +13,18 @@ TARGET = ROOT / "book" / "_static" / "one_lr_many.png"
 def main() -> None:
     cells = [cell for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     sources = ["".join(cell["source"]) for cell in cells]
-    wanted = [sources[1], next(source for source in sources if source.startswith("scale, radius"))]
+    starts = ("import time", "scale, radius")
+    wanted = [source for source in sources if source.startswith(starts)]
     chapter: dict = {}
     for source in wanted:
         exec(compile(source, CHAPTER.name, "exec"), chapter)  # noqa: S102 - the repository's own chapter
     name, crop = "astronaut", (slice(40, 200), slice(150, 310))
-    scores, averages = chapter["scores"], chapter["averages"]
+    scores, averages = chapter["table"], chapter["averages"]
     drawn = plots.pictures(
         {
             "the photograph": chapter["whole"][name][crop],
-            f"one look-alike a pixel: {scores[name, 1]:.1f} dB": averages[name, 1][crop],
-            f"average of 16 look-alikes: {scores[name, 16]:.1f} dB": averages[name, 16][crop],
+            f"nearest neighbor: {scores['neighbors, 1'][name][0]:.1f} dB": averages[name, 1][crop],
+            f"average of 16: {scores['neighbors, 16'][name][0]:.1f} dB": averages[name, 16][crop],
         },
         width=8.4,
     )

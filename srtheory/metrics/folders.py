@@ -27,7 +27,7 @@ def compare_folders(
 
     A result belongs to the original of the same name, whatever their endings; `suffix` is what the results' names have
     in addition ("_x4" for `baby_x4.png`). An original up to 7 pixels larger is cropped at the right and bottom, as is
-    usual when its sides are not multiples of the scale.
+    usual when its sides are not multiples of the scale. A result larger than its original must be cropped before.
 
     Args:
         sr: folder of results, yours or other people's.

@@ -69,11 +69,12 @@ class LinearOperator(ABC):
 
         Args:
             lr: (..., h, w), a float tensor.
-            size: (H, W) of the result; by default `hr_size((h, w))`.
+            size: (H, W) of the result; by default `hr_size((h, w))`, the full multiple of the scale. Give it where
+                the scale does not divide the picture: else 21 pixels come back as 24.
 
         Returns:
-            (..., H, W). Where A has full row rank, `A(A.pinv(lr))` is `lr`; where it has full column rank (enlarging),
-            `A.pinv(A(hr))` is `hr`.
+            (..., H, W). `A(A.pinv(lr))` is `lr` if `lr` is A of some picture, or if A has full row rank; where A has
+            full column rank (enlarging), `A.pinv(A(hr))` is `hr`.
 
         Raises:
             TypeError: `lr` is not a tensor of floats.
@@ -136,9 +137,9 @@ class LinearOperator(ABC):
             lr: (..., h, w), the LR that it should have.
 
         Returns:
-            (..., H, W), the dtype of `sr`. Where A has full row rank, `A` of it is `lr`. If `lr` is A of the truth, the
-            result is never farther from the truth than `sr` is, before clipping as after it (clipping to a range that
-            holds the truth).
+            (..., H, W), the dtype of `sr`. `A` of it is `lr` under the same conditions as for `pinv`. If `lr`
+            is A of the truth, the result, clipped or not to a range that holds the truth, is never farther from the
+            truth than `sr` itself.
 
         Raises:
             TypeError: one of the two is not a tensor of floats.

@@ -18,7 +18,7 @@ from srtheory.operators.base import (
     remember,
 )
 
-RCOND_FLOOR = 1e-14  # below this a float64 singular value is rounding noise
+RCOND_FLOOR = {torch.float64: 1e-14, torch.float32: 1e-6}  # below this a singular value is rounding noise
 GRID = 256  # LR frequencies an axis on which the condition number is taken
 
 
@@ -30,7 +30,11 @@ class BlurDownsample(LinearOperator):
     with t counted from the kernel's center, element (kh // 2, kw // 2). In the Fourier domain $A A^\top$ is diagonal,
     with entries $\frac{1}{s^2}\sum_a |K_a|^2$ over the $s^2$ frequencies a that alias onto one; the square roots are
     the singular values of A. So the pseudo-inverse is exact, and costs two transforms. In float32 the result keeps
-    about seven digits less the digits of the condition number; use float64 where that matters.
+    about seven digits less the digits of the condition number, and singular values below a millionth of the largest
+    count as zero (in float64: below 1e-14 of it); use float64 where that matters.
+
+    LR pixel i lies on HR pixel s i + p, while that of `Resize` lies over the middle of its s pixels: the two are
+    (s - 1) / 2 - p pixels apart.
 
     Args:
         kernel: (kh, kw), any real kernel, not normalized here; may be larger than the picture.
@@ -96,7 +100,7 @@ class BlurDownsample(LinearOperator):
     def condition_number(self) -> float:
         values = self.singular_values((GRID * self.scale, GRID * self.scale))
         largest, smallest = values[0].item(), values[-1].item()
-        return largest / smallest if smallest > RCOND_FLOOR * largest else math.inf
+        return largest / smallest if smallest > RCOND_FLOOR[torch.float64] * largest else math.inf
 
     def singular_values(self, size: Size) -> Tensor:
         self.lr_size(size)
@@ -126,7 +130,7 @@ class BlurDownsample(LinearOperator):
     def _make_spectra(self, size: Size, like: Tensor) -> tuple[Tensor, Tensor]:
         transfer = self._transfer(size)
         gram = self._gram(transfer)
-        cutoff = max(self.rcond, RCOND_FLOOR) ** 2 * gram.max()
+        cutoff = max(self.rcond, RCOND_FLOOR[like.dtype]) ** 2 * gram.max()
         inverse = transfer.conj() * torch.where(gram > cutoff, 1 / gram, 0.0).repeat(self.scale, self.scale)
         dtype = torch.complex128 if like.dtype == torch.float64 else torch.complex64
         return transfer.to(device=like.device, dtype=dtype), inverse.to(device=like.device, dtype=dtype)

@@ -117,7 +117,14 @@ class Resize(LinearOperator):
         return max(math.floor(height * self.scale + 1e-9), 1), max(math.floor(width * self.scale + 1e-9), 1)
 
     def singular_values(self, size: Size) -> Tensor:
-        """Return the products of the two factors' singular values, largest first, in float64."""
+        """Return the products of the two factors' singular values, largest first, in float64.
+
+        Args:
+            size: (H, W) of the pictures that A acts on.
+
+        Raises:
+            ValueError: the size is not two positive whole numbers.
+        """
         vertical, horizontal = (torch.linalg.svdvals(self._factor(side)) for side in check_size("size", size))
         return torch.outer(vertical, horizontal).flatten().sort(descending=True).values
 

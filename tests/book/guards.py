@@ -118,14 +118,20 @@ def size_is_bounded(path: Path) -> list[str]:
     return [] if size <= MOST_BYTES else [f"{path.name} has {size} bytes, more than {MOST_BYTES}"]
 
 
+def kept_from_comparison(cell) -> bool:
+    marks = {"nbval-ignore-output", "nbval-skip", "NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP"}
+    return bool(marks & {*cell["metadata"].get("tags", []), *source(cell).split()})
+
+
 def only_times_are_ignored(chapter: Chapter) -> list[str]:
-    hidden = ("nbval-ignore-output", "nbval-skip", "NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP")
-    return [
-        f"cell {cell['execution_count']} is kept from comparison, and prints no time"
-        for cell in chapter.code
-        if any(mark in [*cell["metadata"].get("tags", []), *source(cell).split()] for mark in hidden)
-        and not re.search(r"perf_counter|monotonic|took", source(cell))
-    ]
+    problems = []
+    for cell in chapter.code:
+        if kept_from_comparison(cell):
+            printed = "\n".join(text_of(output) for output in cell["outputs"])
+            rest = re.sub(r"\d+(?:\.\d+)?\s?(?:s|ms|seconds|minutes)\b", "", printed)
+            if rest == printed or re.search(r"\d", rest):
+                problems.append(f"cell {cell['execution_count']} is kept from comparison, and prints more than a time")
+    return problems
 
 
 def has_all_parts(chapter: Chapter) -> list[str]:
@@ -157,28 +163,67 @@ def colab_cell(chapter: Chapter) -> str:
 
 
 NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?"
-UNITS = r"dB|%|percent|s|ms|seconds|minutes|min|h|KiB|MiB|GiB|TiB|kB|MB|GB|TB|nats?|bits?"
+UNITS = (
+    r"dBs?|decibels?|%|percent|s|ms|seconds|minutes|min|h|KiB|MiB|GiB|TiB|kB|MB|GB|TB|nats?|bits?|gray levels?|times|"
+    r"photographs?"
+)
 WITH_UNIT = re.compile(rf"(?<![\w.])({NUMBER})\s?(?:{UNITS})(?![\w-])")
 DECIMAL = re.compile(r"(?<![\w.])(\d[\d,]*\.\d+(?:e-?\d+)?|\d+e-?\d+)(?!\w)")
+OF = re.compile(r"(?<![\w.])(\d+)(?: photographs)? of (\d+)(?![\w.])")
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def numbers_in(prose: str) -> set[str]:
-    """Decimals, and numbers with a unit, that prose states; not those of code, formulas, links or section numbers."""
+    """What prose states: decimals, numbers with a unit, "7 of 8"; not those of code, formulas, links or sections."""
     prose = re.sub(r"```.*?```", " ", prose, flags=re.S)
     prose = re.sub(r"\$\$.*?\$\$", " ", prose, flags=re.S)
+    prose = re.sub(rf"[$`]({NUMBER})[$`]", r"\1", prose)  # a number in dollars or backticks is a number
     prose = re.sub(r"\$[^$]*\$|`[^`]*`", " ", prose)
-    prose = re.sub(r"\]\([^)]*\)|<[^>]*>", " ", prose)
+    prose = re.sub(r"\]\([^)]*\)|<[^>]*>|[*_]", " ", prose)
     prose = re.sub(r"[Ss]ections? \d+(?:\.\d+)*(?:(?:, | and | to )\d+(?:\.\d+)+)*", " ", prose)
-    return set(WITH_UNIT.findall(prose)) | set(DECIMAL.findall(prose))
+    prose = re.sub(rf"\b(?:{'|'.join(WORDS)})\b", lambda word: str(WORDS.index(word[0].lower())), prose, flags=re.I)
+    pairs = {number for pair in OF.findall(prose) for number in pair}
+    return set(WITH_UNIT.findall(prose)) | set(DECIMAL.findall(prose)) | pairs
+
+
+def is_digest(output) -> bool:
+    return text_of(output).lstrip().startswith(("figure of", "slider over"))
 
 
 def numbers_are_outputs(chapter: Chapter) -> list[str]:
-    printed = "\n".join(text_of(output) for _, output in chapter.outputs())
+    """A number of the prose is printed by a cell that nbval compares, and not only in the digest of a figure."""
+    printed = "\n".join(
+        text_of(output)
+        for cell, output in chapter.outputs()
+        if not is_digest(output) and not kept_from_comparison(cell)
+    )
     problems = []
     for text in chapter.prose:
         for number in sorted(numbers_in(text)):
-            if not re.search(rf"(?<![\d.]){re.escape(number)}(?![\d]|\.\d)", printed):
+            if not re.search(rf"(?<![\d.]){re.escape(number)}(?:\.0)?(?![\d]|\.\d)", printed):
                 problems.append(f"the prose says {number}, which no cell of the chapter printed")
+    return problems
+
+
+VERDICTS = ("holds", "holds if", "misprint", "ambiguous", "refuted", "not reproduced", "not tested", "pending")
+
+
+def verdicts_are_known(chapter: Chapter) -> list[str]:
+    """The ledger's rows carry one of the book's verdicts, and the chapter's claims say the same word."""
+    ledger = chapter.prose[-1].split("## Rows of the ledger")[-1]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in ledger.splitlines() if line.startswith("|")][
+        2:
+    ]
+    problems = [] if rows else ["the ledger has no row"]
+    claims = "\n".join(text for text in chapter.prose if re.search(r"^## The claims?, fairly put", text, flags=re.M))
+    for row in rows:
+        verdict = re.match(r"[a-z ]+", row[2])[0].strip() if re.match(r"[a-z ]+", row[2]) else ""
+        if verdict not in VERDICTS:
+            problems.append(f"{row[0]}: {row[2]!r} is not a verdict of this book")
+        elif not re.search(rf"\*\*[^*]*\b{verdict}\b", claims):
+            problems.append(f"{row[0]}: the verdict {verdict!r} is not among the claims in bold")
+        elif not row[3] and verdict not in ("not tested", "pending"):
+            problems.append(f"{row[0]}: no evidence")
     return problems
 
 

@@ -18,6 +18,7 @@ OF_ONE = (
     guards.prose_is_plain,
     guards.tagged_equations_render,
     guards.numbers_are_outputs,
+    guards.verdicts_are_known,
 )
 
 

@@ -6,6 +6,9 @@ import guards
 import pytest
 
 DIGEST = "figure of\n  grass: (2, 2), mean 0.5, sd 0.1, from 0.0 to 1.0"
+LEDGER = (
+    "## Rows of the ledger\n\n| paper | s | v | e |\n| --- | --- | --- | --- |\n| COO Eq. 6 | x | holds if (so) | y |"
+)
 ALT = "A crop of the grass photograph beside its blurred copy."
 
 
@@ -39,6 +42,8 @@ def good():
             prose("It gains 2.48 dB, see `x = 9.99` and $y = 8.88$ in section 3.2."),
             cell("print(gain)", [stream("gain 2.48 dB\nnot answered yet\n")]),
             cell("plots.pictures(x)", [figure()], count=2, mystnb={"image": {"alt": ALT}}),
+            prose("## The claims, fairly put\n\n- **COO Eq. 6.** This **holds if** the mean is zero."),
+            prose(LEDGER),
         ],
     )
 
@@ -54,6 +59,7 @@ ALONE = [
     guards.prose_is_plain,
     guards.tagged_equations_render,
     guards.numbers_are_outputs,
+    guards.verdicts_are_known,
 ]
 
 
@@ -114,6 +120,38 @@ PLANTED = {
     "orphan decimal": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("It gains 2.47 dB."))),
     "orphan part of a number": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("It gains 2.4 dB."))),
     "orphan percent": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("In 93% of all cases."))),
+    "orphan in dollars": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("It gains $2.47$ dB."))),
+    "orphan in backticks": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("It gains `2.47` dB."))),
+    "orphan count": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("On 7 of 8 it gains."))),
+    "orphan in words": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("On eight photographs."))),
+    "orphan gray levels": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("17 gray levels apart."))),
+    "orphan that only a figure's digest has": (
+        guards.numbers_are_outputs,
+        lambda c: c.cells.append(prose("Its spread is 0.1.")),
+    ),
+    "number of an ignored output": (
+        guards.numbers_are_outputs,
+        lambda c: c.code[0].update(metadata={"tags": ["nbval-ignore-output"]}),
+    ),
+    "a result hidden beside a time": (
+        guards.only_times_are_ignored,
+        lambda c: c.cells.append(
+            cell("perf_counter()", [stream("gain 9.99 dB in 3.0 s")], tags=["nbval-ignore-output"])
+        ),
+    ),
+    "unknown verdict": (
+        guards.verdicts_are_known,
+        lambda c: c.cells.append(prose(LEDGER.replace("holds if (so)", "assumption, broken"))),
+    ),
+    "verdict not among the claims": (
+        guards.verdicts_are_known,
+        lambda c: c.cells.append(prose(LEDGER.replace("holds if (so)", "refuted"))),
+    ),
+    "row without evidence": (
+        guards.verdicts_are_known,
+        lambda c: c.cells.append(prose(LEDGER.replace("| y |", "|  |"))),
+    ),
+    "no ledger": (guards.verdicts_are_known, lambda c: c.cells.pop()),
     "orphan time": (guards.numbers_are_outputs, lambda c: c.cells.append(prose("It takes 12 seconds."))),
 }
 
