@@ -23,6 +23,18 @@ MAY_IMPORT = {
     "plots": set(),
 }
 PUBLIC = {
+    "srtheory.coo": [
+        "GaussianPosterior",
+        "coordinate_median",
+        "discrete_entropy",
+        "expected_norm",
+        "gaussian_entropy",
+        "geometric_median",
+        "heaviest_point",
+        "mean_center",
+        "null_basis",
+        "segment_function",
+    ],
     "srtheory.operators": ["BlurDownsample", "LinearOperator", "MatrixOperator", "Resize", "resize_matrix"],
     "srtheory.metrics": ["Score", "compare_folders", "psnr", "ssim"],
     "srtheory.data": ["PHOTOGRAPHS", "list_pictures", "photograph", "read_picture"],
