@@ -79,8 +79,10 @@ def pictures(
         The pictures before clipping, by title.
 
     Raises:
+        TypeError: not a mapping of titles to pictures, or a picture of whole numbers.
         ValueError: no picture, a shape that is none of the three, or a name in `signed` that is no title.
     """
+    _check_mapping("images", images)
     if not images:
         raise ValueError("images is empty")
     unknown = set(signed) - set(images)
@@ -128,6 +130,7 @@ def curves(
     Raises:
         ValueError: no curve, x and y of different lengths, a name that ends in " (x)", or a reference that is no name.
     """
+    _check_mapping("series", series)
     if not series:
         raise ValueError("series is empty")
     if set(reference) - set(series):
@@ -184,6 +187,7 @@ def slider(frames: Mapping[str, Tensor | Array], alt: str, zoom: int = 1) -> Sli
     Raises:
         ValueError: fewer than two pictures, different sizes, or an empty alt text.
     """
+    _check_mapping("frames", frames)
     if len(frames) < 2:
         raise ValueError(f"a slider needs at least two pictures, not {len(frames)}")
     if not alt.strip():
@@ -214,12 +218,20 @@ def slider(frames: Mapping[str, Tensor | Array], alt: str, zoom: int = 1) -> Sli
     return Slider(arrays, markup)
 
 
+def _check_mapping(name: str, x: object) -> None:
+    if not isinstance(x, Mapping):
+        raise TypeError(f"{name} must be a mapping of names, as in {{'truth': hr}}, not {type(x).__name__}")
+
+
 def _array(x: Sequence[float] | Array | Tensor) -> Array:
     return np.array(x.detach().double().cpu().numpy() if isinstance(x, Tensor) else x, dtype=np.float64)
 
 
 def _picture(name: str, image: Tensor | Array) -> Array:
     array = _array(image)
+    whole = not image.is_floating_point() if isinstance(image, Tensor) else np.asarray(image).dtype.kind != "f"
+    if whole:
+        raise TypeError(f"{name!r} holds whole numbers; pictures are floats in [0, 1]: divide 8-bit pictures by 255")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[0] not in (1, 3)) or 0 in array.shape:
         raise ValueError(f"{name!r} has shape {array.shape}; a picture is (H, W), (1, H, W) or (3, H, W)")
     if array.ndim == 2:

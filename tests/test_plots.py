@@ -392,3 +392,15 @@ def test_what_is_not_a_number_shows_black():
 def test_a_name_cannot_pass_for_the_x_of_another():
     with pytest.raises(ValueError, match=r"may not end in ' \(x\)'"):
         curves({"a": (X, Y), "a (x)": (X, Y)}, "x", "y")
+
+
+@pytest.mark.parametrize("whole", [np.full((4, 4), 200, dtype=np.uint8), torch.full((4, 4), 200), [[1, 2]]])
+def test_whole_numbers_are_refused_not_shown_white(whole):
+    with pytest.raises(TypeError, match="divide 8-bit pictures by 255"):
+        pictures({"a": whole})
+
+
+@pytest.mark.parametrize("draw", [pictures, lambda x: curves(x, "x", "y"), lambda x: slider(x, alt="nothing")])
+def test_names_are_needed(draw):
+    with pytest.raises(TypeError, match="must be a mapping of names"):
+        draw([np.zeros((4, 4))])

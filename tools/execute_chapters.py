@@ -30,9 +30,10 @@ def execute(path: Path) -> None:
 
 def main(names: list[str]) -> None:
     paths = sorted(CHAPTERS.glob("ch*.ipynb"))
+    for name in names:
+        if not any(path.stem.startswith(Path(name).stem) for path in paths):
+            sys.exit(f"no chapter begins with {name}; there are {', '.join(path.stem for path in paths)}")
     chosen = [path for path in paths if not names or any(path.stem.startswith(Path(name).stem) for name in names)]
-    if not chosen:
-        sys.exit(f"no chapter begins with {' or '.join(names)}; there are {', '.join(path.stem for path in paths)}")
     for path in chosen:
         start = time.monotonic()
         execute(path)

@@ -11,6 +11,7 @@ import re
 import shutil
 from importlib.metadata import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 MATHJAX = "tex-svg-full.js"
 PUBLISHED_BRANCH = "gh-pages"
@@ -22,7 +23,11 @@ def repository_url(environment):
     url = environment.get("SRTHEORY_REPOSITORY_URL", "")
     if not url and environment.get("GITHUB_SERVER_URL") and environment.get("GITHUB_REPOSITORY"):
         url = f"{environment['GITHUB_SERVER_URL']}/{environment['GITHUB_REPOSITORY']}"
-    return url.rstrip("/").removesuffix(".git")
+    url = url.strip().rstrip("/").removesuffix(".git")
+    url = re.sub(r"^(?:ssh://)?git@([^:/]+)[:/]", r"https://\1/", url)
+    if url and not re.fullmatch(r"https?://[^/\s]+/[^/\s]+/[^/\s]+", url):
+        raise ValueError(f"SRTHEORY_REPOSITORY_URL={url!r} is not the address of a repository, https://host/owner/name")
+    return url
 
 
 def _mathjax_file():
@@ -35,14 +40,15 @@ def _mathjax_file():
 def configure(app, config):
     config.mathjax_path = f"../mathjax/{MATHJAX}"  # beside _static: what lies inside _static is added to every page
     url = repository_url(os.environ)
-    if url:
+    if url and urlsplit(url).hostname in ("github.com", "gitlab.com", "bitbucket.org"):
         config.html_theme_options = config.html_theme_options | {
             "repository_url": url,
             "repository_branch": PUBLISHED_BRANCH,
             "path_to_docs": "colab",
             "use_repository_button": True,
-            "launch_buttons": {"colab_url": "https://colab.research.google.com"},
         }
+        if urlsplit(url).hostname == "github.com":  # the only host that Colab opens notebooks from
+            config.html_theme_options["launch_buttons"] = {"colab_url": "https://colab.research.google.com"}
 
 
 def place_files(app, error):
@@ -83,6 +89,7 @@ def write_colab_copies(chapters, target, url):
 def docstring_math(app, what, name, obj, options, lines):
     """Let docstrings write $...$, $$...$$ on lines of their own, `code`, and name chapters, which become links."""
     text = "\n".join(lines)
+    text = re.sub(r"(?<![`:\w])`([^`\n]+)`(?!`)", r"``\1``", text)
     text = re.sub(
         r"^([ ]*)\$\$(.+?)\$\$[ ]*$",
         lambda match: f"{match[1]}.. math::\n\n{match[1]}   " + " ".join(match[2].split()),
@@ -90,7 +97,6 @@ def docstring_math(app, what, name, obj, options, lines):
         flags=re.M | re.S,
     )
     text = re.sub(r"\$([^$\n]+(?:\n[^$\n]+)?)\$", lambda match: ":math:`" + " ".join(match[1].split()) + "`", text)
-    text = re.sub(r"(?<![`:\w])`([^`\n]+)`(?!`)", r"``\1``", text)
     text = re.sub(r"\b[Cc]hapter (ch\d\d_\w+)", r":doc:`chapter \1 </chapters/\1>`", text)
     lines[:] = text.split("\n")
 

@@ -29,7 +29,7 @@ def discrete_entropy(weights: Tensor) -> Tensor:
         ValueError: no weight, negative ones, or a sum that is not one.
 
     References:
-        COO Eqs. 8, 13; chapter 4 (planned).
+        COO Eqs. 8, 13; chapter ch04_entropy_and_the_segment_function.
     """
     check_weights(weights)
     return torch.special.entr(weights.double()).sum(-1).to(weights.dtype)
@@ -57,7 +57,7 @@ def gaussian_entropy(covariance: Tensor, reading: str = "corrected") -> Tensor:
         ValueError: not square, not symmetric, not positive definite, or an unknown reading.
 
     References:
-        COO Eqs. 20-21, 23 and 26; chapter 4 (planned).
+        COO Eqs. 20-21 and 23; chapter ch04_entropy_and_the_segment_function.
     """
     if reading not in READINGS:
         raise ValueError(f"reading must be one of {', '.join(map(repr, READINGS))}, not {reading!r}")
@@ -92,7 +92,7 @@ def segment_function(vectors: Tensor, threshold: int, reading: str = "corrected"
         ValueError: no vector, a threshold below one, or, in the second case, too few vectors for a covariance.
 
     References:
-        COO Eqs. 22-23; chapter 4 (planned).
+        COO Eqs. 22-23; chapter ch04_entropy_and_the_segment_function.
     """
     if not isinstance(vectors, Tensor) or not vectors.is_floating_point():
         raise TypeError("vectors must be a tensor of floats (N, k)")

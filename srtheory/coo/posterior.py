@@ -57,8 +57,8 @@ def expected_norm(covariance: Tensor, count: int = 1) -> Tensor:
         ValueError: not square, not symmetric, not positive definite, more than one matrix, or a count below one.
 
     References:
-        COO Eq. 17; chapter 4 (planned). The paper says that this distance falls with N; this
-        is by how much.
+        COO Eqs. 17 and 34-36; chapter ch04_entropy_and_the_segment_function. The paper says that this distance falls
+        with N; this is by how much.
     """
     cholesky("covariance", covariance)
     if covariance.ndim != 2:
@@ -103,8 +103,9 @@ class GaussianPosterior:
             not orthonormal.
 
     References:
-        COO Eqs. 5-7; chapter 4 (planned). The paper writes the density in all n pixels, where
-        its determinant is zero, and takes the mean to be the least-norm point (COO Eq. 6); here the mean is free.
+        COO Eqs. 5-7; chapter ch02_range_null_space and chapter ch04_entropy_and_the_segment_function. The paper writes
+        the density in all n pixels, where its determinant is zero, and takes the mean to be the least-norm point; here
+        the mean is free.
     """
 
     mean: Tensor

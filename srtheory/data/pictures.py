@@ -52,15 +52,18 @@ def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor
         (3, H, W) in [0, 1].
 
     Raises:
+        TypeError: the path is no path.
         FileNotFoundError: there is no such file, or it is a folder.
         ValueError: the dtype is no float type; the file is not a picture, is cut off, or has 16-bit color or float
             pixels, whose precision would be lost or whose range is not defined.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"path must be the path of a file, not {type(path).__name__}")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: {'a folder, not a picture' if path.is_dir() else 'no such file'}")
-    if not dtype.is_floating_point:
-        raise ValueError(f"dtype must be a float type, not {dtype}")
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(f"dtype must be a float type of torch, as torch.float32, not {dtype!r}")
     try:
         # An open file, not a path: Pillow maps a file into memory by its path, and then turns a gray TIFF wrongly.
         with path.open("rb") as file, Image.open(file) as opened:

@@ -25,7 +25,7 @@ def psnr(
         sr: (..., C, H, W) with C = 1 or 3, floats in [0, max_value]; a tensor or an array.
         hr: the truth, of the same shape.
         channel: "y", the luma of BT.601 (a single channel is taken as luma as it stands), or "rgb", all channels.
-        border: pixels cropped at each side first; the field takes the scale.
+        border: pixels cropped at each side first. The field takes the scale, so the default suits x4: give 2 for x2.
         max_value: the largest value of the range.
 
     Returns:
@@ -33,7 +33,8 @@ def psnr(
 
     Raises:
         TypeError: not a tensor or array of floats.
-        ValueError: shapes differ or do not fit, an unknown channel, a border that leaves nothing, a bad range.
+        ValueError: shapes differ or do not fit, an unknown channel, a border that leaves nothing, a range that is not
+            positive or that `hr` leaves by far.
     """
     a, b, dtype = _prepared(sr, hr, channel, border, max_value, smallest=1)
     error = (a - b).square().mean(dim=(-3, -2, -1))
@@ -103,12 +104,16 @@ def _prepared(
         raise ValueError(f"channel must be 'y' or 'rgb', not {channel!r}")
     if isinstance(border, bool) or not isinstance(border, int) or border < 0:
         raise ValueError(f"border must be a whole number of pixels, at least 0, not {border!r}")
-    if not 0 < max_value < float("inf"):
+    if not isinstance(max_value, int | float) or not 0 < max_value < float("inf"):
         raise ValueError(f"max_value must be positive and finite, not {max_value!r}")
     if min(a.shape[-2:]) - 2 * border < smallest:
         raise ValueError(
             f"sr is {a.shape[-2]}x{a.shape[-1]} pixels; after a border of {border} at each side at least "
             f"{smallest}x{smallest} must be left"
+        )
+    if float(b.amax()) > 2 * max_value:
+        raise ValueError(
+            f"hr reaches {float(b.amax()):g}, far beyond max_value={max_value:g}; pass max_value=255 or divide"
         )
     dtype = a.dtype
     inside = slice(border, -border or None)

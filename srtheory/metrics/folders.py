@@ -33,7 +33,7 @@ def compare_folders(
         sr: folder of results, yours or other people's.
         hr: folder of originals.
         channel: "y" or "rgb", as for `psnr`.
-        border: pixels cropped at each side; the field takes the scale.
+        border: pixels cropped at each side. The field takes the scale, so the default suits x4: give 2 for x2.
         suffix: what the results' names have after the originals'.
 
     Returns:
@@ -49,7 +49,8 @@ def compare_folders(
     if missing:
         raise FileNotFoundError(
             f"{sr} has no result for {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}: "
-            f"of {len(originals)} originals {len(missing)} are without; names must match but for suffix={suffix!r}"
+            f"of {len(originals)} originals {len(missing)} are without; names must match but for suffix={suffix!r}, "
+            f"and {sr} holds {', '.join(list(results)[:3])}{' and more' if len(results) > 3 else ''}"
         )
     scores = []
     for name, path in originals.items():

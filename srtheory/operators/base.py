@@ -19,8 +19,9 @@ class LinearOperator(ABC):
     """A linear degradation y = A x on the last two dimensions of a tensor.
 
     Subclasses give `A(hr)`, `adjoint`, `pinv`, `lr_size`, `hr_size` and `singular_values`; the rest follows from these.
-    Leading dimensions are a batch. The result has the dtype and device of the input: float64 and float32 are computed
-    as they come, float16 and bfloat16 in float32. Everything is differentiable. NaN in, NaN out.
+    Leading dimensions are a batch, channels among them: (H, W, C) must be turned to (C, H, W) first. The result has the
+    dtype and device of the input: float64 and float32 are computed as they come, float16 and bfloat16 in float32.
+    Everything is differentiable in the picture. NaN in, NaN out.
     """
 
     def __call__(self, hr: Tensor) -> Tensor:
@@ -229,6 +230,8 @@ class LinearOperator(ABC):
                 f"{self!r} takes sr of {'x'.join(map(str, sr.shape[-2:]))} to {'x'.join(map(str, have.shape[-2:]))}, "
                 f"but lr is {'x'.join(map(str, lr.shape[-2:]))}"
             )
+        if sr.shape[:-2] != lr.shape[:-2]:
+            raise ValueError(f"sr is {tuple(sr.shape)} and lr {tuple(lr.shape)}; batch and channels must be the same")
         return have
 
 
@@ -255,7 +258,10 @@ def image_size(x: Tensor) -> Size:
 
 def check_picture(name: str, x: Tensor) -> None:
     if not isinstance(x, Tensor):
-        raise TypeError(f"{name} must be a torch tensor (..., H, W), not {type(x).__name__}; use torch.as_tensor")
+        raise TypeError(
+            f"{name} must be a torch tensor (..., H, W), not {type(x).__name__}; "
+            "srtheory.data.read_picture reads a file, torch.as_tensor takes an array"
+        )
     if not x.is_floating_point():
         raise TypeError(f"{name} has dtype {x.dtype}; make it float first, for 8-bit pictures {name}.float() / 255")
     if x.ndim < 2:

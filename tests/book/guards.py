@@ -83,6 +83,17 @@ def outputs_are_clean(chapter: Chapter) -> list[str]:
     return problems
 
 
+def printed_lines_fit(chapter: Chapter) -> list[str]:
+    """A page shows about 88 characters of a line of output; what is beyond must be scrolled to."""
+    return [
+        f"cell {cell['execution_count']} prints {len(line)} characters in a line: {line[:50]!r}"
+        for cell, output in chapter.outputs()
+        if output["output_type"] == "stream"
+        for line in text_of(output).splitlines()
+        if len(line) > 88
+    ]
+
+
 def no_leaked_paths(chapter: Chapter) -> list[str]:
     texts = [source(cell) for cell in chapter.cells] + [text_of(output) for _, output in chapter.outputs()]
     return [f"a path of a machine: {found[0]!r}" for text in texts for found in [PATHS.search(text)] if found]

@@ -11,6 +11,7 @@ OF_ONE = (
     guards.execution_counts,
     guards.outputs_are_clean,
     guards.no_leaked_paths,
+    guards.printed_lines_fit,
     guards.figures_have_alt_text,
     guards.figures_have_arrays,
     guards.only_times_are_ignored,

@@ -52,6 +52,7 @@ ALONE = [
     guards.execution_counts,
     guards.outputs_are_clean,
     guards.no_leaked_paths,
+    guards.printed_lines_fit,
     guards.figures_have_alt_text,
     guards.figures_have_arrays,
     guards.only_times_are_ignored,
@@ -86,6 +87,7 @@ PLANTED = {
             {"output_type": "display_data", "data": {"text/html": '<script src="https://cdn.example/x.js">'}}
         ),
     ),
+    "line too long": (guards.printed_lines_fit, lambda c: c.code[0]["outputs"].append(stream("x" * 89))),
     "path in output": (guards.no_leaked_paths, lambda c: c.code[0]["outputs"].append(stream("/home/me/x.py:3"))),
     "path in code": (guards.no_leaked_paths, lambda c: c.cells.append(cell("open('/tmp/x')"))),
     "no alt text": (guards.figures_have_alt_text, lambda c: c.code[1].update(metadata={})),

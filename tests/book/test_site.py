@@ -130,10 +130,20 @@ def test_slider_is_on_the_page():
 
 @needs_site
 def test_button_only_where_the_address_is_known():
-    known = bool(srtheory_site.repository_url(os.environ))
+    url = srtheory_site.repository_url(os.environ)
+    known = urlsplit(url).hostname == "github.com"
     for path in guards.CHAPTERS:
         page = (SITE / "chapters" / f"{path.stem}.html").read_text(encoding="utf-8")
         assert ("colab.research.google.com" in page) == known
+        if known:
+            assert f"{urlsplit(url).path[1:]}/blob/gh-pages/colab/chapters/{path.name}" in page
+            assert url in (SITE / "colab" / "chapters" / path.name).read_text(encoding="utf-8")
+
+
+@needs_site
+def test_every_page_has_the_style_sheet():
+    for page in pages():
+        assert "site.css" in (SITE / f"{page}.html").read_text(encoding="utf-8"), page
 
 
 @pytest.mark.parametrize(
@@ -143,10 +153,17 @@ def test_button_only_where_the_address_is_known():
         ({"SRTHEORY_REPOSITORY_URL": "https://example.org/a/b.git/"}, "https://example.org/a/b"),
         ({"GITHUB_SERVER_URL": "https://example.org", "GITHUB_REPOSITORY": "a/b"}, "https://example.org/a/b"),
         ({"GITHUB_REPOSITORY": "a/b"}, ""),
+        ({"SRTHEORY_REPOSITORY_URL": "git@example.org:a/b.git"}, "https://example.org/a/b"),
     ],
 )
 def test_repository_url(environment, url):
     assert srtheory_site.repository_url(environment) == url
+
+
+@pytest.mark.parametrize("url", ["github.com/a/b", "https://github.com/a", "here"])
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(ValueError, match="https://host/owner/name"):
+        srtheory_site.repository_url({"SRTHEORY_REPOSITORY_URL": url})
 
 
 def test_colab_copies_know_the_address(tmp_path):

@@ -111,7 +111,12 @@ def list_texts(path):
 ROWS = [
     ("read_picture missing", missing, FileNotFoundError, "missing.png"),
     ("read_picture folder", folder_as_picture, FileNotFoundError, "folder.png"),
-    ("read_picture 8 bits", picture_as(torch.uint8), ValueError, "dtype must be a float type, not torch.uint8"),
+    (
+        "read_picture 8 bits",
+        picture_as(torch.uint8),
+        ValueError,
+        "dtype must be a float type of torch, as torch.float32, not torch.uint8",
+    ),
     ("read_picture complex", picture_as(torch.complex64), ValueError, "torch.complex64"),
     ("list_pictures missing", list_missing, NotADirectoryError, "nowhere is not a folder"),
     ("list_pictures file", list_file, NotADirectoryError, "x.png is not a folder"),

@@ -189,3 +189,9 @@ def test_missing_result_names_the_suffix(tmp_path):
         save(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="suffix='_x4'"):
         compare_folders(tmp_path / "sr", tmp_path / "hr", suffix="_x4")
+
+
+def test_a_range_of_255_is_not_taken_for_one():
+    picture = 255 * torch.rand(3, 24, 24)
+    with pytest.raises(ValueError, match="far beyond max_value=1; pass max_value=255"):
+        psnr(picture, picture)

@@ -139,3 +139,8 @@ def test_after_an_error_the_operator_still_works():
     with pytest.raises(ValueError, match="9x8"):
         A.pinv(LR, size=(9, 8))
     assert torch.equal(A.pinv(LR), Resize(2).pinv(LR))
+
+
+def test_consistent_needs_equal_batches():
+    with pytest.raises(ValueError, match="batch and channels must be the same"):
+        Resize(2).consistent(torch.rand(2, 4, 4), torch.rand(3, 2, 2))
