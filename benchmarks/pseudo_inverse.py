@@ -110,7 +110,7 @@ def benchmark_blur(quick: bool, repetitions: int) -> None:
     side, cap = (64, 200) if quick else (256, 2000)
     hr = photograph("astronaut")[:, 30 : 30 + side, 150 : 150 + side].contiguous()
     for sigma in (1.8, 4.0):
-        print(f"\n2. BlurDownsample, 21x21 Gaussian of sigma {sigma}, scale {SCALE}, a photograph of 3x{side}x{side}")
+        print(f"\n2, sigma {sigma}. BlurDownsample, 21x21 Gaussian, scale {SCALE}, a photograph of 3x{side}x{side}")
         kernel = gaussian(sigma)
         A = BlurDownsample(kernel, SCALE)
         values = A.singular_values((side, side))
@@ -149,7 +149,7 @@ def truncate(kernel: Tensor, values: Tensor, hr: Tensor, lr: Tensor) -> None:
 def import_deepinv() -> ModuleType | None:
     """Return deepinv, or None after saying why not."""
     if importlib.util.find_spec("deepinv") is None:
-        print("skipped: deepinv is not installed")
+        print("skipped: deepinv is not installed (try it in an environment of its own)")
         return None
     try:
         import torchvision  # noqa: F401

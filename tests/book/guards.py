@@ -238,6 +238,22 @@ def verdicts_are_known(chapter: Chapter) -> list[str]:
     return problems
 
 
+OF_ONE_CHAPTER = (
+    execution_counts,
+    outputs_are_clean,
+    no_leaked_paths,
+    printed_lines_fit,
+    figures_have_alt_text,
+    figures_have_arrays,
+    only_times_are_ignored,
+    has_all_parts,
+    prose_is_plain,
+    tagged_equations_render,
+    numbers_are_outputs,
+    verdicts_are_known,
+)
+
+
 def api_objects() -> dict[tuple[str, str], object]:
     """What the API pages document, by page and anchor."""
     found = {}

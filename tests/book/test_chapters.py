@@ -7,24 +7,10 @@ import pytest
 import yaml
 
 each_chapter = pytest.mark.parametrize("path", guards.CHAPTERS, ids=lambda path: path.stem)
-OF_ONE = (
-    guards.execution_counts,
-    guards.outputs_are_clean,
-    guards.no_leaked_paths,
-    guards.printed_lines_fit,
-    guards.figures_have_alt_text,
-    guards.figures_have_arrays,
-    guards.only_times_are_ignored,
-    guards.has_all_parts,
-    guards.prose_is_plain,
-    guards.tagged_equations_render,
-    guards.numbers_are_outputs,
-    guards.verdicts_are_known,
-)
 
 
 @each_chapter
-@pytest.mark.parametrize("guard", OF_ONE, ids=lambda guard: guard.__name__)
+@pytest.mark.parametrize("guard", guards.OF_ONE_CHAPTER, ids=lambda guard: guard.__name__)
 def test_chapter(path, guard):
     assert guard(guards.Chapter.read(path)) == []
 

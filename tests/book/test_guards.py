@@ -48,23 +48,7 @@ def good():
     )
 
 
-ALONE = [
-    guards.execution_counts,
-    guards.outputs_are_clean,
-    guards.no_leaked_paths,
-    guards.printed_lines_fit,
-    guards.figures_have_alt_text,
-    guards.figures_have_arrays,
-    guards.only_times_are_ignored,
-    guards.has_all_parts,
-    guards.prose_is_plain,
-    guards.tagged_equations_render,
-    guards.numbers_are_outputs,
-    guards.verdicts_are_known,
-]
-
-
-@pytest.mark.parametrize("guard", ALONE, ids=lambda guard: guard.__name__)
+@pytest.mark.parametrize("guard", guards.OF_ONE_CHAPTER, ids=lambda guard: guard.__name__)
 def test_good_chapter_passes(guard):
     assert guard(good()) == []
 
