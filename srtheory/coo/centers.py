@@ -27,8 +27,8 @@ def mean_center(points: Tensor, weights: Tensor | None = None) -> Tensor:
 
     References:
         COO Eq. 15; COO-v1 Eq. 7; chapter ch03_centers. COO derives it from Eq. 14, whose unsquared distance has another
-        minimizer: see `geometric_median`. COO-v1 divides by N as well, though its weights sum to one already. If
-        points are drawn from their law, weigh them equally: weighing them by their probability leads elsewhere.
+        minimizer: see `geometric_median`. COO-v1 divides by N as well, though its weights sum to one already. The
+        weights are probabilities if the points are all there are, and equal if they are draws from their law.
     """
     points, weights, dtype = _checked(points, weights)
     return (weights[..., None] * points).sum(-2).to(dtype)
@@ -87,8 +87,8 @@ def geometric_median(points: Tensor, weights: Tensor | None = None) -> Tensor:
             not finite.
 
     References:
-        COO Eq. 14; COO-v1 Eqs. 5-6; chapter ch03_centers. Both papers take this minimizer to be the mean; it is not,
-        unless the set is symmetric. Vardi and Zhang, "The multivariate L1-median and associated data depth", PNAS
+        COO Eq. 14; COO-v1 Eqs. 5-6; chapter ch03_centers. Both papers take this minimizer to be the mean; for a set symmetric about
+        its mean it is, in general it is not. Vardi and Zhang, "The multivariate L1-median and associated data depth", PNAS
         97(4), 2000.
     """
     points, weights, dtype = _checked(points, weights)

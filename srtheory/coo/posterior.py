@@ -57,8 +57,8 @@ def expected_norm(covariance: Tensor, count: int = 1) -> Tensor:
         ValueError: not square, not symmetric, not positive definite, more than one matrix, or a count below one.
 
     References:
-        COO Eqs. 17 and 34-36; chapter ch04_entropy_and_the_segment_function. The paper says that this distance falls
-        with N; this is by how much.
+        COO Eqs. 17 and 34-36; chapter ch04_entropy_and_the_segment_function. The paper says that the distance of Eq. 17
+        falls with N; this is by how much. In Eqs. 34-36, corrected, it is what a sample adds to the constant |c|.
     """
     cholesky("covariance", covariance)
     if covariance.ndim != 2:
