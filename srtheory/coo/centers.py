@@ -87,9 +87,9 @@ def geometric_median(points: Tensor, weights: Tensor | None = None) -> Tensor:
             not finite.
 
     References:
-        COO Eq. 14; COO-v1 Eqs. 5-6; chapter ch03_centers. Both papers take this minimizer to be the mean; for a set symmetric about
-        its mean it is, in general it is not. Vardi and Zhang, "The multivariate L1-median and associated data depth", PNAS
-        97(4), 2000.
+        COO Eq. 14; COO-v1 Eqs. 5-6; chapter ch03_centers. Both papers take this minimizer to be the mean; for a set
+        symmetric about its mean it is, in general it is not. Vardi and Zhang, "The multivariate L1-median and
+        associated data depth", PNAS 97(4), 2000.
     """
     points, weights, dtype = _checked(points, weights)
     if not points.isfinite().all():

@@ -58,7 +58,7 @@ def expected_norm(covariance: Tensor, count: int = 1) -> Tensor:
 
     References:
         COO Eqs. 17 and 34-36; chapter ch04_entropy_and_the_segment_function. The paper says that the distance of Eq. 17
-        falls with N; this is by how much. In Eqs. 34-36, corrected, it is what a sample adds to the constant |c|.
+        falls with N; this is by how much. In Eqs. 34-36, corrected, it is what a sample adds to the constant c.
     """
     cholesky("covariance", covariance)
     if covariance.ndim != 2:
