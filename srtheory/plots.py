@@ -110,6 +110,7 @@ def curves(
     logy: bool = False,
     markers: bool = False,
     reference: Sequence[str] = (),
+    dots: Sequence[str] = (),
     size: tuple[float, float] = (6.0, 4.0),
 ) -> Drawn:
     """Draw named curves in one frame, told apart by color and by marker or line.
@@ -122,19 +123,21 @@ def curves(
         logy: logarithmic y axis.
         markers: mark the points; where there are at most eight different x, these are the ticks.
         reference: names of curves to compare with; they are drawn black and dashed.
+        dots: names of series that are points and no curve.
         size: inches.
 
     Returns:
         y, (n,), by name, and x, (n,), by name + " (x)".
 
     Raises:
-        ValueError: no curve, x and y of different lengths, a name that ends in " (x)", or a reference that is no name.
+        ValueError: no curve, x and y of different lengths, a name that ends in " (x)", or a reference or dots that are no name.
     """
     _check_mapping("series", series)
     if not series:
         raise ValueError("series is empty")
-    if set(reference) - set(series):
-        raise ValueError(f"reference names {sorted(set(reference) - set(series))}, not among {list(series)}")
+    for argument, names in (("reference", reference), ("dots", dots)):
+        if set(names) - set(series):
+            raise ValueError(f"{argument} names {sorted(set(names) - set(series))}, not among {list(series)}")
     arrays: dict[str, Array] = {}
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
@@ -150,8 +153,11 @@ def curves(
             axes.plot(x, y, label=name, color="black", linestyle="--", linewidth=2.2)
             continue
         color, mark = COLORS[colored % len(COLORS)], MARKERS[colored % len(MARKERS)]
-        line = "-" if markers else LINES[colored % len(LINES)]
         colored += 1
+        if name in dots:
+            axes.plot(x, y, mark, label=name, color=color, markersize=4.5, alpha=0.75, markeredgewidth=0)
+            continue
+        line = "-" if markers else LINES[(colored - 1) % len(LINES)]
         axes.plot(x, y, label=name, color=color, linestyle=line, marker=mark if markers else None, markersize=5)
     axes.set_xlabel(xlabel, fontsize=11)
     axes.set_ylabel(ylabel, fontsize=11)

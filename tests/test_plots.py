@@ -127,6 +127,12 @@ def test_few_marked_points_are_the_ticks():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "3", "4", "8"]
 
 
+def test_dots_are_not_joined():
+    dots, curve = curves({"dots": (X, Y), "curve": (X, -Y)}, "x", "y", dots=["dots"]).figure.axes[0].get_lines()
+    assert (dots.get_linestyle(), curve.get_linestyle()) == ("None", "--")
+    assert dots.get_marker() != "None" and dots.get_color() != curve.get_color()
+
+
 def test_reference_is_black_and_dashed_and_takes_no_color():
     series = {"a": (X, Y), "bound": (X, -Y), "b": (X, 2 * Y)}
     with_reference = curves(series, "x", "y", reference=["bound"])
@@ -361,6 +367,7 @@ BAD = [
     ("pictures empty side", lambda: pictures({"a": GRAY[:0]}), "'a' has shape (0, 8)"),
     ("pictures second", lambda: pictures({"a": GRAY, "b": X}), "'b' has shape (9,)"),
     ("curves empty", lambda: curves({}, "x", "y"), "series is empty"),
+    ("curves dots", lambda: curves({"a": (X, Y)}, "x", "y", dots=["b"]), "dots names ['b']"),
     ("curves reference", lambda: curves({"a": (X, Y)}, "x", "y", reference=["b"]), "reference names ['b']"),
     ("curves lengths", lambda: curves({"a": (X, Y[:-1])}, "x", "y"), "series 'a': x has shape (9,) and y (8,)"),
     ("curves two dimensions", lambda: curves({"a": (GRAY, GRAY)}, "x", "y"), "both must be (n,)"),

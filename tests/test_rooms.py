@@ -27,6 +27,7 @@ PUBLIC = {
         "GaussianPosterior",
         "coordinate_median",
         "discrete_entropy",
+        "entropy_power_bound",
         "expected_norm",
         "gaussian_entropy",
         "geometric_median",

@@ -1,13 +1,14 @@
 """The theory of center-oriented optimization: centers, entropies, and the pictures behind one LR picture as a law."""
 
 from srtheory.coo.centers import coordinate_median, geometric_median, heaviest_point, mean_center
-from srtheory.coo.entropy import discrete_entropy, gaussian_entropy, segment_function
+from srtheory.coo.entropy import discrete_entropy, entropy_power_bound, gaussian_entropy, segment_function
 from srtheory.coo.posterior import GaussianPosterior, expected_norm, null_basis
 
 __all__ = [
     "GaussianPosterior",
     "coordinate_median",
     "discrete_entropy",
+    "entropy_power_bound",
     "expected_norm",
     "gaussian_entropy",
     "geometric_median",

@@ -57,7 +57,8 @@ def gaussian_entropy(covariance: Tensor, reading: str = "corrected") -> Tensor:
         ValueError: not square, not symmetric, not positive definite, or an unknown reading.
 
     References:
-        COO Eqs. 20-21 and 23; chapter ch04_entropy_and_the_segment_function.
+        COO Eqs. 20-21, 23 and 26; chapter ch04_entropy_and_the_segment_function and chapter
+        ch05_entropy_and_distance.
     """
     if reading not in READINGS:
         raise ValueError(f"reading must be one of {', '.join(map(repr, READINGS))}, not {reading!r}")
@@ -66,6 +67,39 @@ def gaussian_entropy(covariance: Tensor, reading: str = "corrected") -> Tensor:
     log_determinant = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     last = log_determinant if reading == "corrected" else log_determinant.exp()
     return (k / 2 * (math.log(2 * math.pi) + 1) + last / 2).to(covariance.dtype)
+
+
+def entropy_power_bound(entropy: Tensor, dimensions: int) -> Tensor:
+    r"""Return the least mean squared distance from the mean that a law of this entropy can have.
+
+    $$\mathrm{tr}\,\Sigma \ge \frac{k}{2 \pi e} \exp\Bigl(\frac{2 H}{k}\Bigr)$$
+
+    Equality for a Gaussian law with the same variance in every direction, and for no other law. There is no bound from
+    above: two points at any distance have an entropy of at most log 2.
+
+    Args:
+        entropy: (...), H in nats, of a density in k coordinates.
+        dimensions: k, at least one; n - m for the pictures with one LR picture.
+
+    Returns:
+        (...), in the square of the coordinates' unit, the dtype and device of `entropy`.
+
+    Raises:
+        TypeError: not a tensor of floats.
+        ValueError: fewer than one dimension, or an entropy that is not a number.
+
+    References:
+        COO Eqs. 26 and 28-31; chapter ch05_entropy_and_distance. Theorem 2 says that the distance grows with entropy;
+        this floor under the distance does.
+    """
+    if not isinstance(entropy, Tensor) or not entropy.is_floating_point():
+        raise TypeError("entropy must be a tensor of floats, in nats")
+    if isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1:
+        raise ValueError(f"dimensions must be a whole number of coordinates, at least 1, not {dimensions!r}")
+    if bool(entropy.isnan().any()):
+        raise ValueError("entropy holds values that are not a number")
+    exact = entropy.double()
+    return (dimensions / (2 * math.pi * math.e) * (2 * exact / dimensions).exp()).to(entropy.dtype)
 
 
 def segment_function(vectors: Tensor, threshold: int, reading: str = "corrected") -> tuple[Tensor, Tensor]:

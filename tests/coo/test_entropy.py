@@ -6,9 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.stats import multivariate_normal
 
-from srtheory.coo import discrete_entropy, gaussian_entropy, segment_function
+from srtheory.coo import discrete_entropy, entropy_power_bound, gaussian_entropy, segment_function
 
 
 def spd(seed, k):
@@ -78,9 +79,40 @@ def test_no_threshold_joins_the_two_cases_in_both_units():
     assert (jumps[1] - jumps[0]).item() == pytest.approx(4 * math.log(255))
 
 
+@given(st.integers(0, 10**6), st.integers(1, 30), st.floats(0.01, 5))
+def test_no_covariance_leaves_the_region(seed, k, width):
+    """Spectra from nearly flat to over many decades: the trace is never below the bound."""
+    generator = torch.Generator().manual_seed(seed)
+    covariance = (torch.randn(k, generator=generator, dtype=torch.float64) * width).exp().diag()
+    bound = entropy_power_bound(gaussian_entropy(covariance), k)
+    assert covariance.trace() >= bound * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 3, 60])
+def test_isotropic_gaussians_are_on_the_bound(k):
+    covariance = 0.37 * torch.eye(k, dtype=torch.float64)
+    assert entropy_power_bound(gaussian_entropy(covariance), k).item() == pytest.approx(0.37 * k)
+
+
+@pytest.mark.parametrize("law", [stats.uniform(0, 2), stats.laplace(), stats.expon(), stats.gamma(0.3), stats.t(4)])
+def test_other_laws_are_above_the_bound(law):
+    bound = entropy_power_bound(torch.tensor(float(law.entropy()), dtype=torch.float64), 1)
+    assert law.var() > 1.05 * bound.item()
+
+
+def test_two_sharp_modes_have_no_bound_from_above():
+    """A density of two narrow modes: its variance grows without limit, its entropy by at most log 2."""
+    narrow = stats.norm(scale=0.01).entropy()
+    for apart in (1.0, 10.0, 1000.0):
+        bound = entropy_power_bound(torch.tensor(narrow + math.log(2), dtype=torch.float64), 1)
+        assert apart**2 / 4 > 100 * bound.item()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_dtype_is_kept(dtype):
     covariance = spd(0, 4).to(dtype)
     assert gaussian_entropy(covariance).dtype == dtype
     assert gaussian_entropy(covariance.expand(2, 3, 4, 4)).shape == (2, 3)
+    assert entropy_power_bound(torch.zeros(2, 3, dtype=dtype), 4).dtype == dtype
+    assert entropy_power_bound(torch.zeros(2, 3, dtype=dtype), 4).shape == (2, 3)
     assert discrete_entropy(torch.tensor([0.5, 0.5], dtype=dtype)).dtype == dtype
