@@ -9,13 +9,14 @@ ifneq ($(shell cat $(VENV)/ready 2>/dev/null),$(CURDIR))
 $(shell rm -f $(VENV)/ready)
 endif
 
-.PHONY: help book test execute serve bench clean
+.PHONY: help book test execute ledger serve bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book     build the book from the executed chapters; says which page to open"
 	@echo "make test     style, types, unit tests, the book and its guards, every chapter re-run and compared"
 	@echo "make execute  run the chapters anew and store their outputs; CHAPTERS=ch02 runs one"
+	@echo "make ledger   write the rows of book/claims.yml into the chapters' last cells"
 	@echo "make serve    show the built book on this machine; PORT=8000"
 	@echo "make bench    speed, as ratios within one run; two minutes"
 	@echo "make clean    remove the environment and the built book"
@@ -34,6 +35,9 @@ test: $(VENV)/ready
 
 execute: $(VENV)/ready
 	@$(PY) tools/execute_chapters.py $(CHAPTERS)
+
+ledger: $(VENV)/ready
+	@$(PY) tools/ledger.py
 
 serve: book
 	@echo "Showing the book at http://127.0.0.1:$(PORT) (Ctrl-C ends; another port: make serve PORT=8001)"

@@ -130,7 +130,8 @@ def curves(
         y, (n,), by name, and x, (n,), by name + " (x)".
 
     Raises:
-        ValueError: no curve, x and y of different lengths, a name that ends in " (x)", or a reference or dots that are no name.
+        ValueError: no curve, x and y of different lengths, a name that ends in " (x)", or a reference or dots that are
+            no name.
     """
     _check_mapping("series", series)
     if not series:

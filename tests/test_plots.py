@@ -130,7 +130,8 @@ def test_few_marked_points_are_the_ticks():
 def test_dots_are_not_joined():
     dots, curve = curves({"dots": (X, Y), "curve": (X, -Y)}, "x", "y", dots=["dots"]).figure.axes[0].get_lines()
     assert (dots.get_linestyle(), curve.get_linestyle()) == ("None", "--")
-    assert dots.get_marker() != "None" and dots.get_color() != curve.get_color()
+    assert dots.get_marker() != "None"
+    assert dots.get_color() != curve.get_color()
 
 
 def test_reference_is_black_and_dashed_and_takes_no_color():

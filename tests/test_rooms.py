@@ -25,10 +25,13 @@ MAY_IMPORT = {
 PUBLIC = {
     "srtheory.coo": [
         "GaussianPosterior",
+        "MLP",
+        "TwoGaussians",
         "coordinate_median",
         "discrete_entropy",
         "entropy_power_bound",
         "expected_norm",
+        "fit_mlp",
         "gaussian_entropy",
         "geometric_median",
         "heaviest_point",
@@ -37,6 +40,7 @@ PUBLIC = {
         "segment_function",
     ],
     "srtheory.operators": ["BlurDownsample", "LinearOperator", "MatrixOperator", "Resize", "resize_matrix"],
+    "srtheory.losses": ["DECLoss", "decloss"],
     "srtheory.metrics": ["Score", "compare_folders", "psnr", "ssim"],
     "srtheory.data": ["PHOTOGRAPHS", "list_pictures", "photograph", "read_picture"],
     "srtheory.plots": ["Drawn", "Slider", "curves", "pictures", "slider"],

@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+import ledger
 import nbformat
 from nbclient import NotebookClient
 
@@ -23,6 +24,7 @@ def execute(path: Path) -> None:
     )
     client.execute()
     notebook.metadata = nbformat.from_dict(METADATA)
+    ledger.write_rows(notebook, path.stem)
     part = path.with_suffix(".part")
     nbformat.write(notebook, part)
     part.replace(path)

@@ -14,6 +14,7 @@ import yaml
 
 SITE = guards.ROOT / "_build" / "html"
 sys.path.insert(0, str(guards.ROOT / "book" / "_ext"))
+import claims  # noqa: E402
 import srtheory_site  # noqa: E402
 
 needs_site = pytest.mark.skipif(
@@ -126,6 +127,24 @@ def test_slider_is_on_the_page():
     text = (SITE / "chapters" / "ch02_range_null_space.html").read_text(encoding="utf-8")
     assert 'class="srtheory-slider"' in text
     assert 'type="range"' in text
+
+
+@needs_site
+def test_every_claim_is_on_the_ledger_page_with_its_filters(site):
+    rows = claims.load()["claims"]
+    page = (SITE / "book" / "claims.html").read_text(encoding="utf-8")
+    assert {claim["id"] for claim in rows} <= site["book/claims.html"].anchors
+    assert page.count('<div class="claim ') == len(rows)
+    for control in ('<select name="paper">', '<select name="verdict">', '<input type="search" name="text"'):
+        assert control in page
+    assert f">{len(rows)} of {len(rows)} shown</output>" in page
+    assert "card.hidden = " in page
+
+
+@needs_site
+def test_every_erratum_is_on_its_page():
+    page = (SITE / "book" / "errata.html").read_text(encoding="utf-8")
+    assert page.count('<div class="erratum ') == sum("erratum" in claim for claim in claims.load()["claims"])
 
 
 @needs_site

@@ -8,6 +8,7 @@ from srtheory import coo
 POINTS = torch.rand(3, 2)
 EYE = torch.eye(2, dtype=torch.float64)
 BASIS = torch.eye(4, dtype=torch.float64)[:, :2]
+PLANE, PLANES, ZEROS = torch.zeros(2, 2), torch.eye(2).expand(2, 2, 2), torch.zeros(2)
 CENTERS = (coo.mean_center, coo.coordinate_median, coo.geometric_median, coo.heaviest_point)
 of_points = [
     ("not a tensor", ([[0.0]],), TypeError, "points must be a tensor of floats"),
@@ -71,6 +72,21 @@ ROWS = [
         ValueError,
         r"must be \(m, n\), \(m,\), \(n,\) and \(n, n\)",
     ),
+    ("law of lists", lambda: coo.TwoGaussians([[0.0, 0.0]] * 2, PLANES), TypeError, "means must be a tensor of floats"),
+    ("three classes", lambda: coo.TwoGaussians(torch.zeros(3, 2), PLANES), ValueError, r"must be \(2, 2\) and"),
+    ("class at NaN", lambda: coo.TwoGaussians(PLANE * float("nan"), PLANES), ValueError, "means must be finite"),
+    ("flat class", lambda: coo.TwoGaussians(PLANE, torch.ones(2, 2, 2)), ValueError, "not positive definite"),
+    ("grid of one", lambda: coo.TwoGaussians(PLANE, PLANES).grid(1), ValueError, "at least 2, not 1"),
+    ("fit to lists", lambda: coo.fit_mlp([[0.0, 0.0]], ZEROS, 1), TypeError, "x must be a tensor of floats"),
+    ("fit to integers", lambda: coo.fit_mlp(PLANE, ZEROS.long(), 1), TypeError, "labels must be a tensor of floats"),
+    ("labels too many", lambda: coo.fit_mlp(PLANE, torch.zeros(3), 1), ValueError, "do not fit"),
+    ("no points", lambda: coo.fit_mlp(torch.zeros(0, 2), torch.zeros(0), 1), ValueError, "do not fit"),
+    ("points at NaN", lambda: coo.fit_mlp(PLANE * float("nan"), ZEROS, 1), ValueError, "x must be finite"),
+    ("labels of -1", lambda: coo.fit_mlp(PLANE, ZEROS - 1, 1), ValueError, "labels must be zeros and ones"),
+    ("no unit", lambda: coo.fit_mlp(PLANE, ZEROS, 0), ValueError, "units must be a whole number, at least 1, not 0"),
+    ("half a start", lambda: coo.fit_mlp(PLANE, ZEROS, 1, restarts=0.5), ValueError, "restarts must be a whole number"),
+    ("steps back", lambda: coo.fit_mlp(PLANE, ZEROS, 1, steps=-1), ValueError, "steps must be a whole number"),
+    ("growth", lambda: coo.fit_mlp(PLANE, ZEROS, 1, decay=-1.0), ValueError, "decay must not be negative"),
 ]
 
 

@@ -1,0 +1,290 @@
+"""DECLoss against a slow transcription, its two backends against each other, its positives against float64."""
+
+import importlib
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from srtheory.data import photograph
+from srtheory.losses import DECLoss, decloss
+from tests.losses import oracles
+
+module = importlib.import_module("srtheory.losses.decloss")
+BACKENDS = ("dense", "tiled")
+READINGS = [
+    {},
+    {"similarity": "psnr"},
+    {"similarity": "psnr", "temperature": "inside"},
+    {"anchor": "sr"},
+    {"anchor": "sr", "temperature": "inside", "similarity": "psnr"},
+    {"center": True, "similarity": "psnr"},
+    {"center": True, "temperature": "inside", "anchor": "sr"},
+    {"similarity": "psnr", "threshold": 20.0},
+    {"similarity": "psnr", "threshold": 26.0, "t_pos": 2.0, "t_neg": 0.7, "temperature": "inside"},
+    {"patch_size": 4, "similarity": "psnr", "threshold": 30.0},
+]
+each_backend = pytest.mark.parametrize("backend", BACKENDS)
+each_reading = pytest.mark.parametrize("reading", READINGS, ids=lambda r: "-".join(map(str, r.values())) or "printed")
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    """Tiles that do not divide the number of patches, so that several of every kind occur."""
+    monkeypatch.setitem(module.TILE, "cpu", 5)
+
+
+def real_batch(side=32, dtype=torch.float64):
+    """Two crops of photographs with smooth and textured parts, and blurred, noisy versions of them."""
+    hr = torch.stack(
+        [photograph("astronaut")[:, :side, 200 : 200 + side], photograph("chelsea")[:, 60 : 60 + side, :side]]
+    )
+    sr = torch.nn.functional.avg_pool2d(hr, 3, 1, 1)
+    noise = torch.randn(hr.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return (sr + 0.02 * noise).to(dtype), hr.to(dtype)
+
+
+def value_and_gradient(loss, sr):
+    sr = sr.clone().requires_grad_()
+    value = loss(sr)
+    (gradient,) = torch.autograd.grad(value, sr)
+    return value.detach(), gradient
+
+
+def close(found, expected, tolerance):
+    return (found.double() - expected).norm() <= tolerance * expected.norm()
+
+
+def transcribed(reading):
+    names = {"patch_size": "P", "threshold": "eta"}
+    return {names.get(name, name): value for name, value in reading.items()}
+
+
+@each_backend
+@each_reading
+def test_against_the_transcription(backend, reading):
+    sr, hr = real_batch()
+    value, gradient = value_and_gradient(
+        lambda x: oracles.decloss(x, hr, norm_floor=1 / 255, no_negative="skip", **transcribed(reading)), sr
+    )
+    for dtype, of_value, of_gradient in ((torch.float64, 1e-10, 1e-10), (torch.float32, 1e-5, 1e-4)):
+        found = value_and_gradient(lambda x: decloss(x, hr.to(x.dtype), backend=backend, **reading), sr.to(dtype))
+        assert close(found[0], value, of_value)
+        assert close(found[1], gradient, of_gradient)
+
+
+@each_backend
+def test_as_printed_without_a_floor(backend):
+    sr, hr = real_batch()
+    expected = oracles.decloss(sr, hr)
+    assert close(decloss(sr, hr, norm_floor=0.0, no_negative="printed", backend=backend), expected, 1e-12)
+
+
+@each_backend
+@pytest.mark.parametrize("reading", [READINGS[0], READINGS[4], READINGS[5]], ids=["printed", "inside", "center"])
+def test_gradcheck(backend, reading):
+    sr, hr = real_batch(16)
+    sr = sr.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: decloss(x, hr, backend=backend, **reading), sr)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 4]), st.floats(10, 50), st.integers(1, 9))
+def test_backends_agree(seed, patch_size, threshold, tile):
+    sr, hr = real_batch(16)
+    generator = torch.Generator().manual_seed(seed)
+    sr = sr[:, :, :8, :8] + 0.1 * torch.rand(2, 3, 8, 8, generator=generator, dtype=torch.float64)
+    before, module.TILE["cpu"] = module.TILE["cpu"], tile
+    given_ = {"patch_size": patch_size, "threshold": threshold, "similarity": "psnr"}
+    found = [value_and_gradient(lambda x, b=b: decloss(x, hr[:, :, :8, :8], backend=b, **given_), sr) for b in BACKENDS]
+    module.TILE["cpu"] = before
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
+
+
+def mask_of(patches, radius):
+    """The positives that the library finds, in the order of the patches."""
+    order = patches.mean(1, dtype=torch.float64).argsort()
+    mask = torch.zeros(len(order), len(order), dtype=torch.bool)
+    for rows, columns, positive in module._Positives(patches[order], radius).tiles():
+        if positive is not None:
+            mask[rows, columns], mask[columns, rows] = positive, positive.mT
+    unsorted = torch.empty_like(mask)
+    unsorted[order[:, None], order] = mask
+    return unsorted
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("threshold", [34.0, 20.0, -math.inf, math.inf])
+def test_positives_are_those_of_float64(dtype, threshold, monkeypatch):
+    """A million real pairs, with pairs at the threshold, nearly equal ones, equal ones and constant patches."""
+    monkeypatch.setitem(module.TILE, "cpu", 256)
+    hr = photograph("coffee")[:, :256, :256]
+    patches = module._patches(hr[None], 8)[:870]
+    generator = torch.Generator().manual_seed(0)
+    d = patches.shape[1]
+    radius = 10 ** (-threshold / 20) if math.isfinite(threshold) else (0.0 if threshold > 0 else math.inf)
+    step = torch.randn(100, d, generator=generator, dtype=torch.float64)
+    at_threshold = 10 ** (1e-3 * (2 * torch.rand(100, 1, generator=generator, dtype=torch.float64) - 1) / 20)
+    reach = 10 ** (-34.0 / 20) if not math.isfinite(threshold) else radius
+    extra = [
+        patches[:100] + reach * at_threshold * step / step.norm(dim=1, keepdim=True),  # within 1e-3 dB of it
+        patches[:10] + 1e-7 * step[:10],  # nearly equal
+        patches[:10],  # equal
+        torch.linspace(0, 1, 10, dtype=torch.float64)[:, None].expand(10, d),  # constant
+    ]
+    patches = torch.cat([patches, *extra]).to(dtype)
+    assert len(patches) ** 2 >= 10**6
+    exact = patches.double()
+    squared = torch.stack([(row - exact).square().sum(1) for row in exact])
+    found = mask_of(patches.to(torch.promote_types(dtype, torch.float32)), radius)
+    assert (found == (squared <= radius**2)).all()
+    if threshold == 34.0 and dtype == torch.float64:
+        near = (20 * torch.log10(squared.sqrt() / radius)).abs() <= 1e-3
+        assert near.sum() >= 200
+        assert found[near].any()
+        assert not found[near].all()
+
+
+@each_backend
+def test_autocast_changes_nothing(backend):
+    sr, hr = (x.float() for x in real_batch())
+    plain = value_and_gradient(lambda x: decloss(x, hr, backend=backend), sr)
+
+    def inside(x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return decloss(x, hr, backend=backend)
+
+    torch.testing.assert_close(value_and_gradient(inside, sr), plain, rtol=0, atol=0)
+
+
+@each_backend
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_dtype_is_kept(backend, dtype):
+    sr, hr = real_batch(dtype=dtype)
+    value, gradient = value_and_gradient(lambda x: decloss(x, hr, backend=backend), sr)
+    assert value.dtype == gradient.dtype == dtype
+    exact = decloss(sr.double(), hr.double())
+    assert close(value, exact, 2 * torch.finfo(dtype).eps + 1e-6)
+
+
+@each_backend
+def test_outside_temperatures_have_no_gradient(backend):
+    """A knob connected to nothing: the printed temperatures add log(t_neg / t_pos) to the negative logarithm."""
+    sr, hr = real_batch()
+    (first, gradient), (second, same) = (
+        value_and_gradient(lambda x, t=t: decloss(x, hr, t_pos=t, t_neg=1.5, backend=backend), sr) for t in (0.5, 8.0)
+    )
+    torch.testing.assert_close(gradient, same, rtol=1e-12, atol=0)
+    assert (second - first).item() == pytest.approx(math.log(8.0 / 0.5))
+
+
+def test_blind_to_the_scale_of_each_patch():
+    sr, hr = real_batch()
+    value, gradient = value_and_gradient(lambda x: decloss(x, hr), sr)
+    assert decloss(1.3 * sr, hr).item() == pytest.approx(value.item(), rel=1e-12)
+    radial = (module._patches(gradient, 8) * module._patches(sr, 8)).sum(1)
+    assert radial.abs().max() <= 1e-12 * gradient.norm() * sr.norm()
+
+
+@each_backend
+def test_rows_without_negatives(backend):
+    sr, hr = real_batch(16)
+    whole = decloss(sr, hr, threshold=-math.inf, backend=backend)  # all pairs are positive
+    assert whole == 0
+    assert value_and_gradient(lambda x: decloss(x, hr, threshold=-math.inf, backend=backend), sr)[1].abs().max() == 0
+    assert decloss(sr, hr, threshold=-math.inf, no_negative="printed", backend=backend) == -math.inf
+    # One patch far from two equal ones: with such a threshold the far one still has negatives, and so have they.
+    flat = torch.cat([torch.full((1, 1, 4, 8), 0.2), torch.full((1, 1, 4, 4), 0.9)], dim=3).double()
+    value = decloss(flat * 0.9, flat, patch_size=4, similarity="psnr", backend=backend)
+    assert close(value, oracles.decloss(flat * 0.9, flat, P=4, similarity="psnr"), 1e-12)
+
+
+@each_backend
+def test_one_patch_and_equal_patches_are_zero(backend):
+    one = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for hr in (one, one.repeat(2, 1, 2, 2)):
+        value, gradient = value_and_gradient(lambda x, hr=hr: decloss(x, hr, backend=backend), hr * 0.9)
+        assert value == 0
+        assert gradient.abs().max() == 0
+
+
+@each_backend
+def test_black_patches(backend):
+    """As printed a black patch makes the loss NaN; with the floor value and gradient are finite."""
+    sr, hr = real_batch(16)
+    sr[:, :, :8], hr[:, :, :8] = 0, 0
+    assert decloss(sr, hr, norm_floor=0.0, backend=backend).isnan()
+    value, gradient = value_and_gradient(lambda x: decloss(x, hr, backend=backend), sr)
+    assert value.isfinite()
+    assert gradient.isfinite().all()
+    assert close(value, oracles.decloss(sr, hr, norm_floor=1 / 255, no_negative="skip"), 1e-12)
+
+
+@each_backend
+@pytest.mark.parametrize("where", ["sr", "hr"])
+def test_nan_in_nan_out(backend, where):
+    sr, hr = real_batch(16)
+    (sr if where == "sr" else hr)[0, 0, 0, 0] = math.nan
+    assert decloss(sr, hr, backend=backend).isnan()
+
+
+@each_backend
+def test_infinite_threshold_takes_equal_patches_only(backend):
+    sr, hr = real_batch(16)
+    hr[:, :, :8, :8] = hr[:, :, 8:, 8:]
+    value = decloss(sr, hr, threshold=math.inf, backend=backend)
+    assert close(value, oracles.decloss(sr, hr, eta=math.inf, norm_floor=1 / 255), 1e-12)
+
+
+@each_backend
+def test_range(backend):
+    """In [0, 255] with max_value=255 the same loss."""
+    sr, hr = real_batch()
+    assert close(decloss(255 * sr, 255 * hr, max_value=255.0, backend=backend), decloss(sr, hr), 1e-12)
+
+
+def test_enhancement_comes_first():
+    sr, hr = real_batch()
+    assert decloss(sr, hr, enhancement=torch.sqrt) == decloss(sr.sqrt(), hr.sqrt())
+
+
+def test_auto_takes_both_backends(monkeypatch):
+    sr, hr = real_batch()
+    for small, backend in ((10, "tiled"), (1000, "dense")):
+        monkeypatch.setattr(module, "SMALL", small)
+        assert torch.equal(decloss(sr, hr), decloss(sr, hr, backend=backend))
+
+
+def test_module_is_the_function():
+    sr, hr = real_batch()
+    loss = DECLoss(patch_size=4, threshold=30.0, similarity="psnr", center=True)
+    assert loss(sr, hr) == decloss(sr, hr, 4, 30.0, similarity="psnr", center=True)
+    assert "similarity='psnr'" in repr(loss)
+
+
+def test_no_gradient_reaches_the_truth():
+    sr, hr = real_batch(16)
+    hr.requires_grad_()
+    decloss(sr.requires_grad_(), hr).backward()
+    assert hr.grad is None
+    assert sr.grad is not None
+
+
+def test_tiled_memory_does_not_grow_with_the_square(monkeypatch):
+    """No tensor of the tiled backend has as many entries as there are pairs."""
+    monkeypatch.setitem(module.TILE, "cpu", 32)
+    sr, hr = real_batch(128, torch.float32)
+    sizes = []
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor):
+                sizes.append(out.numel())
+            return out
+
+    with Watch():
+        decloss(sr.requires_grad_(), hr, backend="tiled").backward()
+    assert max(sizes) <= sr.numel() < 512**2
