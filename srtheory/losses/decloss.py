@@ -326,20 +326,35 @@ def _normalized(patches: Tensor, center: bool, floor: float) -> Tensor:
     return patches / torch.linalg.vector_norm(patches, dim=1, keepdim=True).clamp_min(floor)
 
 
-def _gather(patches: Tensor) -> Tensor:
-    """Return the patches of all ranks, with a gradient that is summed over the ranks."""
-    import torch.distributed as dist
+class _Gathered(torch.autograd.Function):
+    """The patches of all ranks; the gradient of each rank's own is summed over the ranks."""
 
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    @staticmethod
+    def forward(ctx: Any, patches: Tensor, ranks: int) -> Tensor:
+        every = [torch.empty_like(patches) for _ in range(ranks)]
+        torch.distributed.all_gather(every, patches.contiguous())
+        return torch.cat(every)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        gradient = gradient.contiguous()
+        torch.distributed.all_reduce(gradient)
+        own = torch.distributed.get_rank()
+        return gradient.chunk(torch.distributed.get_world_size())[own], None
+
+
+def _gather(patches: Tensor) -> Tensor:
+    dist = torch.distributed
+    ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    if ranks == 1:
         return patches
-    counts = [torch.zeros(1, dtype=torch.long, device=patches.device) for _ in range(dist.get_world_size())]
+    counts = [torch.zeros(1, dtype=torch.long, device=patches.device) for _ in range(ranks)]
     dist.all_gather(counts, counts[0].new_tensor([len(patches)]))
     if len({int(count) for count in counts}) > 1:
         raise ValueError(f"gather=True needs equally many patches on every rank, not {[int(c) for c in counts]}")
-    from torch.distributed.nn.functional import all_gather
-
-    every: tuple[Tensor, ...] = all_gather(patches.contiguous())  # type: ignore[no-untyped-call]
-    return torch.cat(every)
+    gathered: Tensor = _Gathered.apply(patches, ranks)  # type: ignore[no-untyped-call]
+    return gathered
 
 
 def _check(
