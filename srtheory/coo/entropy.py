@@ -75,7 +75,7 @@ def entropy_power_bound(entropy: Tensor, dimensions: int) -> Tensor:
     $$\mathrm{tr}\,\Sigma \ge \frac{k}{2 \pi e} \exp\Bigl(\frac{2 H}{k}\Bigr)$$
 
     Equality for a Gaussian law with the same variance in every direction, and for no other law. There is no bound from
-    above: two points at any distance have an entropy of at most log 2.
+    above: to split a law in two copies adds at most log 2 to its entropy, however far apart they are.
 
     Args:
         entropy: (...), H in nats, of a density in k coordinates.

@@ -16,7 +16,7 @@ CHOICES = {
     "backend": ("auto", "dense", "tiled"),
 }
 SMALL = 1024  # patches: below this the dense matrices are small and backend="auto" takes them
-TILE = {"cpu": 512, "cuda": 4096}
+TILE = {"cpu": 256, "cuda": 4096}
 
 
 def decloss(
@@ -116,18 +116,20 @@ def decloss(
         floor = norm_floor * max_value * math.sqrt(dimension)
         if backend == "auto":
             backend = "dense" if count <= SMALL else "tiled"
-        order = hr_patches.mean(1, dtype=torch.float64).argsort()  # the loss is a mean: any order will do
-        sr_patches, hr_patches = sr_patches[order], hr_patches[order]
-        u, v = (_normalized(patches, center, floor) for patches in (sr_patches, hr_patches))
+        order = _means(hr_patches).argsort()  # the loss is a mean: any order will do
+        sr_patches = sr_patches[order]
+        hr_patches = hr_patches[order]
         inside = temperature == "inside"
         form = _Form(
             t=(t_pos, t_neg) if inside else (1.0, 1.0),
             constant=0.0 if inside else math.log(t_pos / t_neg),  # all that is left of temperatures outside
             hr_anchor=anchor == "hr",
             skip=no_negative == "skip",
+            center=center,
+            floor=floor,
         )
         contrast = _dense if backend == "dense" else _Tiled.apply
-        loss: Tensor = contrast(u, v, _Positives(hr_patches, radius), form)
+        loss: Tensor = contrast(sr_patches, hr_patches, _Positives(hr_patches, radius), form)
         return loss.to(kept)
 
 
@@ -165,6 +167,8 @@ class _Form(NamedTuple):
     constant: float
     hr_anchor: bool
     skip: bool
+    center: bool
+    floor: float  # of the norms
 
 
 class _Positives:
@@ -172,7 +176,7 @@ class _Positives:
 
     def __init__(self, hr: Tensor, radius: float) -> None:
         self.hr, self.squared = hr, radius**2
-        self.mean = hr.mean(1, dtype=torch.float64)
+        self.mean = _means(hr)
 
     def __call__(self, rows: slice, columns: slice) -> Tensor:
         m, n = self.mean[rows], self.mean[columns]
@@ -210,7 +214,8 @@ def tile_of(x: Tensor) -> int:
     return min(TILE.get(x.device.type, TILE["cuda"]), len(x))
 
 
-def _dense(u: Tensor, v: Tensor, positives: _Positives, form: _Form) -> Tensor:
+def _dense(sr: Tensor, hr: Tensor, positives: _Positives, form: _Form) -> Tensor:
+    u, v = _unit(sr, form)[0], _unit(hr, form)[0]
     positive = torch.zeros(len(u), len(u), dtype=torch.bool, device=u.device)  # COO Eq. 37
     for rows, columns, mask in positives.tiles():
         if mask is not None:
@@ -233,7 +238,8 @@ class _Tiled(torch.autograd.Function):
     w = -1/(B Q_pos) on positive, 1/(B Q_neg) on negative pairs: dL/du = (E * (w + w^T)) u + 2 (w * H)^T v."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, v: Tensor, positives: _Positives, form: _Form) -> Tensor:
+    def forward(ctx: Any, sr: Tensor, hr: Tensor, positives: _Positives, form: _Form) -> Tensor:
+        u, length = _unit(sr, form)
         Q_pos = u.new_zeros(len(u), dtype=torch.float64)
         Q_neg = torch.zeros_like(Q_pos)
         buffer = u.new_empty(tile_of(u) ** 2)
@@ -243,13 +249,11 @@ class _Tiled(torch.autograd.Function):
             if rows != columns:
                 _add(Q_pos, Q_neg, E, columns, positive, 0)
             for here, there, mask in _both(rows, columns, positive):
-                H = _exponentials(
-                    buffer, *((v[here], u[there]) if form.hr_anchor else (u[here], v[there])), mask, form.t
-                )
+                H = _exponentials(buffer, *_sides(u, hr, here, there, form), mask, form.t)
                 _add(Q_pos, Q_neg, H.mul_(2), here, mask, 1)
         kept = Q_neg != 0 if form.skip else torch.ones_like(Q_neg, dtype=torch.bool)
         number = kept.sum().clamp_min(1)
-        ctx.save_for_backward(u, v, Q_pos, Q_neg, kept.double() / number)
+        ctx.save_for_backward(u, length, hr, Q_pos, Q_neg, kept.double() / number)
         ctx.positives, ctx.form = positives, form
         value = torch.where(kept, Q_neg.log() - Q_pos.log() + form.constant, 0).sum() / number
         return value.to(u.dtype)
@@ -257,7 +261,7 @@ class _Tiled(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        u, v, Q_pos, Q_neg, share = ctx.saved_tensors
+        u, length, hr, Q_pos, Q_neg, share = ctx.saved_tensors
         form: _Form = ctx.form
         pull, push = (
             torch.where(share > 0, share / (Q * tau), 0).to(u.dtype)
@@ -275,18 +279,29 @@ class _Tiled(torch.autograd.Function):
             if rows != columns:
                 out[columns].addmm_(K.mT, u[rows])
             for here, there, mask in _both(rows, columns, positive):
-                T = _exponentials(
-                    buffer, *((v[here], u[there]) if form.hr_anchor else (u[here], v[there])), mask, form.t
-                )
+                first, second = _sides(u, hr, here, there, form)
+                T = _exponentials(buffer, first, second, mask, form.t)
                 weight = 2 * push[here, None]
                 if mask is not None:
                     T.mul_(torch.where(mask, -2 * pull[here, None], weight))
                     weight = torch.ones_like(weight)
                 if form.hr_anchor:  # the weight of a row may as well stand at its patch
-                    out[there].addmm_(T.mT, weight * v[here])
+                    out[there].addmm_(T.mT, weight * first)
                 else:
-                    out[here].add_(weight * (T @ v[there]))
+                    out[here].add_(weight * (T @ second))
+        # From the unit vectors to the patches: the radial part has no effect, except below the floor.
+        radial = torch.bmm(u[:, None], out[:, :, None])[:, 0].masked_fill_(length <= form.floor, 0)
+        out.addcmul_(u, radial, value=-1).div_(length.clamp_min(form.floor))
+        if form.center:
+            out.sub_(out.mean(1, keepdim=True))
         return out.mul_(gradient), None, None, None
+
+
+def _sides(u: Tensor, hr: Tensor, here: slice, there: slice, form: _Form) -> tuple[Tensor, Tensor]:
+    """Return the unit vectors of the rows and of the columns of a tile of the SR-HR cosines."""
+    if form.hr_anchor:
+        return _unit(hr[here], form)[0], u[there]
+    return u[here], _unit(hr[there], form)[0]
 
 
 def _exponentials(buffer: Tensor, a: Tensor, b: Tensor, positive: Tensor | None, t: tuple[float, float]) -> Tensor:
@@ -320,10 +335,17 @@ def _patches(x: Tensor, size: int) -> Tensor:
     return cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, C * size * size)
 
 
-def _normalized(patches: Tensor, center: bool, floor: float) -> Tensor:
-    if center:
+def _means(patches: Tensor) -> Tensor:
+    """Return the mean of each patch in float64, without a copy of all patches in float64."""
+    return torch.cat([part.double().mean(1) for part in patches.split(1024)])
+
+
+def _unit(patches: Tensor, form: _Form) -> tuple[Tensor, Tensor]:
+    """Return the patches over their norm, and the norm, (B, 1)."""
+    if form.center:
         patches = patches - patches.mean(1, keepdim=True)
-    return patches / torch.linalg.vector_norm(patches, dim=1, keepdim=True).clamp_min(floor)
+    length = torch.linalg.vector_norm(patches, dim=1, keepdim=True)
+    return patches / length.clamp_min(form.floor), length
 
 
 class _Gathered(torch.autograd.Function):
