@@ -40,8 +40,8 @@ PUBLIC = {
         "segment_function",
     ],
     "srtheory.operators": ["BlurDownsample", "LinearOperator", "MatrixOperator", "Resize", "resize_matrix"],
-    "srtheory.losses": ["DECLoss", "decloss"],
-    "srtheory.metrics": ["Score", "compare_folders", "psnr", "ssim"],
+    "srtheory.losses": ["DECLoss", "HighFrequencyEnhancement", "decloss"],
+    "srtheory.metrics": ["Icoo", "Score", "compare_folders", "icoo", "psnr", "ssim"],
     "srtheory.data": ["PHOTOGRAPHS", "list_pictures", "photograph", "read_picture"],
     "srtheory.plots": ["Drawn", "Slider", "curves", "pictures", "slider"],
 }

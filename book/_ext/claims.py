@@ -222,9 +222,12 @@ class Errata(Ledger):
         boxes = []
         for claim in (c for c in ledger["claims"] if "erratum" in c):
             erratum = claim["erratum"]
+            said = "says" in erratum
+            label = "The text says, in our words" if said else "Printed, as extracted"
+            wrong = erratum["says" if said else "printed"]
             text = [
                 f"**{place_of(claim)}**: {claim['statement']}",
-                f"Printed, as extracted:\n\n$$\n{erratum['printed']}\n$$",
+                f"{label}:\n\n$$\n{wrong}\n$$",
                 f"Corrected:\n\n$$\n{erratum['corrected']}\n$$",
             ]
             boxes.append(self.markdown("\n\n".join(text), classes=["erratum"]))

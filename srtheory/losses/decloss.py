@@ -88,7 +88,7 @@ def decloss(
             range that is not positive, an unknown choice, pictures far beyond max_value, or ranks of unequal batches.
 
     References:
-        COO Eqs. 37-42; COO-v1 Eqs. 18-23; chapter ch10_decloss.
+        COO Eqs. 37-42; COO-v1 Eq. 18; chapter ch10_decloss. COO-v1 Eqs. 19 to 23 are the same formulas.
     """
     _check(sr, hr, patch_size, threshold, t_pos, t_neg, max_value, norm_floor)
     given = {
@@ -337,7 +337,7 @@ def _patches(x: Tensor, size: int) -> Tensor:
 
 def _means(patches: Tensor) -> Tensor:
     """Return the mean of each patch in float64, without a copy of all patches in float64."""
-    return torch.cat([part.double().mean(1) for part in patches.split(1024)])
+    return torch.cat([part.double().mean(1) for part in torch.split(patches, 1024)])
 
 
 def _unit(patches: Tensor, form: _Form) -> tuple[Tensor, Tensor]:

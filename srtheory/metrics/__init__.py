@@ -2,5 +2,6 @@
 
 from srtheory.metrics.fidelity import psnr, ssim
 from srtheory.metrics.folders import Score, compare_folders
+from srtheory.metrics.icoo import Icoo, icoo
 
-__all__ = ["Score", "compare_folders", "psnr", "ssim"]
+__all__ = ["Icoo", "Score", "compare_folders", "icoo", "psnr", "ssim"]

@@ -40,7 +40,10 @@ def is_well_formed(ledger: dict) -> list[str]:
             text = claim.get(key, "x")
             if not isinstance(text, str) or not text or re.search(r"[|\n]|\.$", text):
                 problems.append(f"{name}: {key} is {text!r}")
-        if set(claim.get("erratum", {})) not in (set(), {"printed", "corrected", "because"}):
+        if set(claim.get("erratum", {})) not in (
+            set(),
+            *({kind, "corrected", "because"} for kind in ("printed", "says")),
+        ):
             problems.append(f"{name}: its erratum has {sorted(claim['erratum'])}")
         if claim["verdict"] == "misprint" and "erratum" not in claim:
             problems.append(f"{name}: a misprint without an erratum")

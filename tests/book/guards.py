@@ -269,16 +269,13 @@ def api_objects() -> dict[tuple[str, str], object]:
 
 
 def locate(path: str) -> object:
-    parts = path.split(".")
-    for cut in range(len(parts), 0, -1):
-        try:
-            found = importlib.import_module(".".join(parts[:cut]))
-        except ModuleNotFoundError:
-            continue
-        for name in parts[cut:]:
-            found = getattr(found, name)
-        return found
-    raise ModuleNotFoundError(path)
+    """The object of a dotted path; what a room offers comes before the file of the same name."""
+    first, *names = path.split(".")
+    found, reached = importlib.import_module(first), first
+    for name in names:
+        reached = f"{reached}.{name}"
+        found = getattr(found, name) if hasattr(found, name) else importlib.import_module(reached)
+    return found
 
 
 def cited_equations(docstring: str) -> set[tuple[str, str]]:

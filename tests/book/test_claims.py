@@ -148,6 +148,10 @@ PLANTED = {
     "no such kind of place": (rules.is_well_formed, change(1, places=["page 3"])),
     "a misprint without an erratum": (rules.is_well_formed, change(2, verdict="misprint")),
     "half an erratum": (rules.is_well_formed, change(0, erratum={"printed": "a"})),
+    "an erratum of two sources": (
+        rules.is_well_formed,
+        change(0, erratum={"printed": "a", "says": "b", "corrected": "c", "because": "d"}),
+    ),
     "holds without evidence": (rules.has_evidence, drop(1, "evidence")),
     "refuted without evidence": (rules.has_evidence, evidence(2)),
     "pending with evidence": (rules.has_evidence, evidence(3, {"arithmetic": "sums"})),

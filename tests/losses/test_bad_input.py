@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from srtheory.losses import DECLoss, decloss
+from srtheory.losses import DECLoss, HighFrequencyEnhancement, decloss
 
 HR = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -28,6 +28,14 @@ ROWS = [
     ("no_negative", lambda: decloss(HR, HR, no_negative="zero"), ValueError, "one of 'skip', 'printed'"),
     ("backend", lambda: decloss(HR, HR, backend="triton"), ValueError, "one of 'auto', 'dense', 'tiled'"),
     ("module", lambda: DECLoss(patch=4), TypeError, "takes no ['patch']"),
+    ("alpha", lambda: HighFrequencyEnhancement(alpha=0), ValueError, "alpha must be positive and finite, not 0"),
+    ("mu", lambda: HighFrequencyEnhancement(mu=float("nan")), ValueError, "mu must be positive and finite, not nan"),
+    ("center", lambda: HighFrequencyEnhancement(center="N/2"), ValueError, "one of 'symmetric', 'printed', not 'N/2'"),
+    ("inverse", lambda: HighFrequencyEnhancement(inverse="fft"), ValueError, "one of 'dft', 'hartley', 'unweighted'"),
+    ("picture", lambda: HighFrequencyEnhancement()(None), TypeError, "a tensor of floats (..., H, W), not NoneType"),
+    ("bytes", lambda: HighFrequencyEnhancement()((255 * HR).byte()), TypeError, "divide 8-bit pictures by 255"),
+    ("one dimension", lambda: HighFrequencyEnhancement()(HR[0, 0, 0]), ValueError, "must be (..., H, W)"),
+    ("empty", lambda: HighFrequencyEnhancement()(HR[..., :0]), ValueError, "none of them zero"),
 ]
 
 

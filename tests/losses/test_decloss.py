@@ -118,33 +118,40 @@ def mask_of(patches, radius):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("threshold", [34.0, 20.0, -math.inf, math.inf])
 def test_positives_are_those_of_float64(dtype, threshold, monkeypatch):
-    """A million real pairs, with pairs at the threshold, nearly equal ones, equal ones and constant patches."""
+    """A million real pairs; 10,000 within 1e-3 dB of the threshold, 10,000 nearly equal; equal and constant patches."""
     monkeypatch.setitem(module.TILE, "cpu", 256)
-    hr = photograph("coffee")[:, :256, :256]
-    patches = module._patches(hr[None], 8)[:870]
+    real = module._patches(photograph("coffee")[None, :, :256, :256], 8)[:1010]
     generator = torch.Generator().manual_seed(0)
-    d = patches.shape[1]
+    d = real.shape[1]
     radius = 10 ** (-threshold / 20) if math.isfinite(threshold) else (0.0 if threshold > 0 else math.inf)
-    step = torch.randn(100, d, generator=generator, dtype=torch.float64)
-    at_threshold = 10 ** (1e-3 * (2 * torch.rand(100, 1, generator=generator, dtype=torch.float64) - 1) / 20)
-    reach = 10 ** (-34.0 / 20) if not math.isfinite(threshold) else radius
-    extra = [
-        patches[:100] + reach * at_threshold * step / step.norm(dim=1, keepdim=True),  # within 1e-3 dB of it
-        patches[:10] + 1e-7 * step[:10],  # nearly equal
-        patches[:10],  # equal
-        torch.linspace(0, 1, 10, dtype=torch.float64)[:, None].expand(10, d),  # constant
+    reach = radius if math.isfinite(threshold) else 10 ** (-34.0 / 20)
+    # Two sets of unit vectors, orthogonal to each other: each pair across them is the root of two apart.
+    first, second = torch.zeros(100, d, dtype=torch.float64), torch.zeros(100, d, dtype=torch.float64)
+    first[:, : d // 2] = torch.randn(100, d // 2, generator=generator, dtype=torch.float64)
+    second[:, d // 2 :] = torch.randn(100, d // 2, generator=generator, dtype=torch.float64)
+    about = [10 ** (5e-4 * (2 * torch.rand(100, 1, generator=generator, dtype=torch.float64) - 1) / 20) for _ in "ab"]
+    across = [
+        x / x.norm(dim=1, keepdim=True) * reach / math.sqrt(2) * a for x, a in zip((first, second), about, strict=True)
     ]
-    patches = torch.cat([patches, *extra]).to(dtype)
-    assert len(patches) ** 2 >= 10**6
+    patches = torch.cat(
+        [
+            real,
+            *(real[7] + x for x in across),
+            real[300] + 1e-7 * torch.randn(101, d, generator=generator, dtype=torch.float64),
+            real[:10],
+            torch.linspace(0, 1, 10, dtype=torch.float64)[:, None].expand(10, d),
+        ]
+    ).to(dtype)
     exact = patches.double()
     squared = torch.stack([(row - exact).square().sum(1) for row in exact])
     found = mask_of(patches.to(torch.promote_types(dtype, torch.float32)), radius)
     assert (found == (squared <= radius**2)).all()
     if threshold == 34.0 and dtype == torch.float64:
         near = (20 * torch.log10(squared.sqrt() / radius)).abs() <= 1e-3
-        assert near.sum() >= 200
+        assert near.sum() >= 10_000
         assert found[near].any()
         assert not found[near].all()
+        assert ((squared > 0) & (squared < 1e-10)).sum() >= 10_000
 
 
 @each_backend

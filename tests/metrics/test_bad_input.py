@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from srtheory.metrics import compare_folders, psnr, ssim
+from srtheory.metrics import compare_folders, icoo, psnr, ssim
 
 X = torch.rand(3, 24, 24)
 LEAST = {psnr: 1, ssim: 11}  # pixels a side that must be left
@@ -44,6 +44,43 @@ ROWS = [
         ("max_value negative", lambda m=metric: m(X, X, max_value=-1.0), ValueError, "-1.0"),
         ("max_value inf", lambda m=metric: m(X, X, max_value=float("inf")), ValueError, "inf"),
         ("max_value nan", lambda m=metric: m(X, X, max_value=float("nan")), ValueError, "nan"),
+    ]
+]
+
+ROWS += [
+    (f"icoo {name}", *row)
+    for name, *row in [
+        ("list", lambda: icoo([[[0.0]]], X), TypeError, "sr must be a tensor or an array"),
+        ("none", lambda: icoo(X, None), TypeError, "hr must be a tensor or an array"),
+        ("8 bits", lambda: icoo((X * 255).byte(), X), TypeError, "for 8-bit pictures divide by 255"),
+        ("complex", lambda: icoo(X * 1j, X), TypeError, "complex64"),
+        ("two dimensions", lambda: icoo(X[0], X[0]), ValueError, "both must be (..., C, H, W)"),
+        ("channels", lambda: icoo(X, X[:1]), ValueError, "agree in all but height and width"),
+        ("batch and one", lambda: icoo(X[None], X), ValueError, "sr is (1, 3, 24, 24) and hr (3, 24, 24)"),
+        ("batches", lambda: icoo(X[None], X.expand(2, -1, -1, -1)), ValueError, "agree in all but height and width"),
+        ("no picture", lambda: icoo(X[None][:0], X[None][:0]), ValueError, "there is no picture"),
+        ("no channel", lambda: icoo(X[:0], X[:0]), ValueError, "no channel"),
+        ("own, two sizes", lambda: icoo(X, X[:, 1:], own=True), ValueError, "give one shape"),
+        ("sr too small", lambda: icoo(X[:, :11], X), ValueError, "sr is 11x24 pixels, smaller than a patch of 12x12"),
+        ("hr too small", lambda: icoo(X, X[..., :11]), ValueError, "hr is 24x11 pixels, smaller than a patch of 12x12"),
+        ("no pixel", lambda: icoo(X[:, :0], X), ValueError, "sr is 0x24 pixels"),
+        ("patch_size zero", lambda: icoo(X, X, 0), ValueError, "patch_size must be a whole number, at least 1"),
+        ("patch_size fraction", lambda: icoo(X, X, 12.0), ValueError, "not 12.0"),
+        ("patch_size bool", lambda: icoo(X, X, True), ValueError, "not True"),
+        ("sr_patches zero", lambda: icoo(X, X, sr_patches=0), ValueError, "sr_patches must be"),
+        ("one HR patch", lambda: icoo(X, X, hr_patches=1), ValueError, "at least 2: the nearest, and others"),
+        ("rounds zero", lambda: icoo(X, X, rounds=0), ValueError, "rounds must be a whole number, at least 1"),
+        ("own, few", lambda: icoo(X, X, 12, 9, 8, own=True), ValueError, "must hold the truth of all sr_patches=9"),
+        ("own", lambda: icoo(X, X, own="yes"), ValueError, "own must be True or False, not 'yes'"),
+        ("distance", lambda: icoo(X, X, distance="L2"), ValueError, "'l2', 'squared', 'l1', not 'L2'"),
+        ("reduction", lambda: icoo(X, X, reduction="median"), ValueError, "'mean', 'sum', not 'median'"),
+        ("pool", lambda: icoo(X, X, pool="set"), ValueError, "pool must be one of 'picture', 'batch'"),
+        (
+            "generator",
+            lambda: icoo(X, X, generator=0),
+            TypeError,
+            "generator must be a torch.Generator or None, not int",
+        ),
     ]
 ]
 
