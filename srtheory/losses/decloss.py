@@ -88,7 +88,7 @@ def decloss(
             range that is not positive, an unknown choice, pictures far beyond max_value, or ranks of unequal batches.
 
     References:
-        COO Eqs. 37-42; COO-v1 Eq. 18; chapter ch10_decloss. COO-v1 Eqs. 19 to 23 are the same formulas.
+        COO Eqs. 37-42; COO-v1 Eq. 18; chapter ch10_decloss. The other formulas of the first paper are the same.
     """
     _check(sr, hr, patch_size, threshold, t_pos, t_neg, max_value, norm_floor)
     given = {
