@@ -12,6 +12,7 @@ CHOICES = {
     "similarity": ("l2", "psnr"),
     "temperature": ("outside", "inside"),
     "anchor": ("hr", "sr"),
+    "center": ("none", "patch", "channel"),
     "no_negative": ("skip", "printed"),
     "backend": ("auto", "dense", "tiled"),
 }
@@ -30,7 +31,7 @@ def decloss(
     max_value: float = 1.0,
     similarity: str = "l2",
     temperature: str = "outside",
-    center: bool = False,
+    center: str = "none",
     norm_floor: float = 1 / 255,
     anchor: str = "hr",
     no_negative: str = "skip",
@@ -64,16 +65,18 @@ def decloss(
         similarity: "l2", the printed Eq. 37, which takes the L2 norm; or "psnr", which takes the root mean square, as
             the name says. They differ by 10 log10(C P^2) dB, 22.8 for 8 x 8 x 3.
         temperature: "outside" the exponential as printed, where it has no gradient; or "inside", exp(S / t).
-        center: remove each patch's mean (over pixels and channels) before the cosine.
+        center: what is removed from each patch before the cosine: "none" as printed; "patch", its mean over pixels and
+            channels; or "channel", the mean of each channel, and with it the color.
         norm_floor: norms in the cosine are at least that of a patch of this root mean square, times max_value. As
             printed (0), a black patch makes the loss NaN.
         anchor: which patch the row i of the SR-HR cosine belongs to: "hr" as in COO Eq. 38, or "sr" as in COO-v1
             Eq. 18.
         no_negative: rows without any negative pair, which print makes minus infinity: "skip" leaves them out of the
-            mean (0 if no row is left), "printed" keeps them.
+            mean (0, without a gradient, if no row is left), "printed" keeps them.
         enhancement: applied to both pictures first, as in COO-v1; the positives are then those of the enhanced HR.
         backend: "dense" holds several matrices of patches x patches; "tiled" computes the same in memory
-            proportional to the patches, with the closed-form gradient; "auto" takes dense up to 1024 patches.
+            proportional to the patches, with the closed-form gradient and no second one; "auto" takes dense up to
+            1024 patches.
         gather: under torch.distributed, take the patches of all ranks, which must have equally many. The value is that
             of one process with the whole batch; averaged over ranks, as DistributedDataParallel does, so is the
             gradient.
@@ -81,11 +84,14 @@ def decloss(
     Returns:
         A scalar. Half precision is computed in single precision, under autocast too; products of float32 follow
         `torch.set_float32_matmul_precision`. Which pairs are positive is decided in float64, always. NaN in, NaN out.
+        Call backward outside autocast: inside, torch rounds what the dense backend does.
 
     Raises:
         TypeError: not tensors of floats.
         ValueError: shapes that differ or are not (B, C, H, W), a patch size that does not divide, a temperature or
-            range that is not positive, an unknown choice, pictures far beyond max_value, or ranks of unequal batches.
+            range that is not positive, an unknown choice, pictures far beyond max_value or far below it, or ranks of
+            unequal batches.
+        RuntimeError: a second derivative, asked of the tiled backend.
 
     References:
         COO Eqs. 37-42; COO-v1 Eq. 18; chapter ch10_decloss. The other formulas of the first paper are the same.
@@ -95,6 +101,7 @@ def decloss(
         "similarity": similarity,
         "temperature": temperature,
         "anchor": anchor,
+        "center": center,
         "no_negative": no_negative,
         "backend": backend,
     }
@@ -104,7 +111,7 @@ def decloss(
     kept = torch.promote_types(sr.dtype, hr.dtype)
     with torch.autocast(sr.device.type, enabled=False):
         if enhancement is not None:
-            sr, hr = enhancement(sr), enhancement(hr)
+            sr, hr = enhancement(sr), enhancement(hr.detach())
         exact = torch.promote_types(kept, torch.float32)
         sr_patches, hr_patches = (_patches(x, patch_size) for x in (sr.to(exact), hr.detach().to(exact)))
         if gather:
@@ -122,10 +129,11 @@ def decloss(
         inside = temperature == "inside"
         form = _Form(
             t=(t_pos, t_neg) if inside else (1.0, 1.0),
+            shift=1 / min(t_pos, t_neg) if inside else 0.0,
             constant=0.0 if inside else math.log(t_pos / t_neg),  # all that is left of temperatures outside
             hr_anchor=anchor == "hr",
             skip=no_negative == "skip",
-            center=center,
+            groups={"none": 0, "patch": 1, "channel": hr.shape[1]}[center],
             floor=floor,
         )
         contrast = _dense if backend == "dense" else _Tiled.apply
@@ -164,10 +172,11 @@ class DECLoss(nn.Module):
 
 class _Form(NamedTuple):
     t: tuple[float, float]  # inside the exponentials
+    shift: float  # taken from all exponents, so that none is positive; it leaves the ratio as it is
     constant: float
     hr_anchor: bool
     skip: bool
-    center: bool
+    groups: int  # means removed from each patch
     floor: float  # of the norms
 
 
@@ -177,8 +186,11 @@ class _Positives:
     def __init__(self, hr: Tensor, radius: float) -> None:
         self.hr, self.squared = hr, radius**2
         self.mean = _means(hr)
+        self.kind = torch.unique(hr, dim=0, return_inverse=True)[1] if radius == 0 else None
 
     def __call__(self, rows: slice, columns: slice) -> Tensor:
+        if self.kind is not None:  # equal patches only
+            return self.kind[rows, None] == self.kind[columns]
         m, n = self.mean[rows], self.mean[columns]
         a, b = self.hr[rows].double() - m[:, None], self.hr[columns].double() - n[:, None]
         aa, bb = a.square().sum(1)[:, None], b.square().sum(1)
@@ -223,7 +235,7 @@ def _dense(sr: Tensor, hr: Tensor, positives: _Positives, form: _Form) -> Tensor
     S_sr_hr = v @ u.mT if form.hr_anchor else u @ v.mT  # COO Eq. 38, COO-v1 Eq. 18
     S_sr_sr = u @ u.mT  # COO Eq. 39
     scale = torch.where(positive, u.new_tensor(1 / form.t[0]), u.new_tensor(1 / form.t[1]))
-    score = (S_sr_sr * scale).exp() + 2 * (S_sr_hr * scale).exp()
+    score = (S_sr_sr * scale - form.shift).exp() + 2 * (S_sr_hr * scale - form.shift).exp()
     Q_pos = torch.where(positive, score, 0).sum(1)  # COO Eq. 40
     Q_neg = torch.where(positive, 0, score).sum(1)  # COO Eq. 41
     if form.skip:
@@ -244,23 +256,29 @@ class _Tiled(torch.autograd.Function):
         Q_neg = torch.zeros_like(Q_pos)
         buffer = u.new_empty(tile_of(u) ** 2)
         for rows, columns, positive in positives.tiles():
-            E = _exponentials(buffer, u[rows], u[columns], positive, form.t)
+            E = _exponentials(buffer, u[rows], u[columns], positive, form)
             _add(Q_pos, Q_neg, E, rows, positive, 1)
             if rows != columns:
                 _add(Q_pos, Q_neg, E, columns, positive, 0)
             for here, there, mask in _both(rows, columns, positive):
-                H = _exponentials(buffer, *_sides(u, hr, here, there, form), mask, form.t)
+                H = _exponentials(buffer, *_sides(u, hr, here, there, form), mask, form)
                 _add(Q_pos, Q_neg, H.mul_(2), here, mask, 1)
         kept = Q_neg != 0 if form.skip else torch.ones_like(Q_neg, dtype=torch.bool)
         number = kept.sum().clamp_min(1)
         ctx.save_for_backward(u, length, hr, Q_pos, Q_neg, kept.double() / number)
         ctx.positives, ctx.form = positives, form
-        value = torch.where(kept, Q_neg.log() - Q_pos.log() + form.constant, 0).sum() / number
+        value = torch.where(kept, Q_neg.log() - Q_pos.log() + form.constant, 0 * Q_pos).sum() / number
         return value.to(u.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError('the tiled backend has no second derivative; pass backend="dense"')
+        with torch.autocast(gradient.device.type, enabled=False):
+            return _Tiled.gradient(ctx, gradient), None, None, None
+
+    @staticmethod
+    def gradient(ctx: Any, gradient: Tensor) -> Tensor:
         u, length, hr, Q_pos, Q_neg, share = ctx.saved_tensors
         form: _Form = ctx.form
         pull, push = (
@@ -270,7 +288,7 @@ class _Tiled(torch.autograd.Function):
         out = torch.zeros_like(u)
         buffer = u.new_empty(tile_of(u) ** 2)
         for rows, columns, positive in ctx.positives.tiles():
-            K = _exponentials(buffer, u[rows], u[columns], positive, form.t)
+            K = _exponentials(buffer, u[rows], u[columns], positive, form)
             weight = push[rows, None] + push[columns]
             if positive is not None:
                 weight = torch.where(positive, -(pull[rows, None] + pull[columns]), weight)
@@ -280,7 +298,7 @@ class _Tiled(torch.autograd.Function):
                 out[columns].addmm_(K.mT, u[rows])
             for here, there, mask in _both(rows, columns, positive):
                 first, second = _sides(u, hr, here, there, form)
-                T = _exponentials(buffer, first, second, mask, form.t)
+                T = _exponentials(buffer, first, second, mask, form)
                 weight = 2 * push[here, None]
                 if mask is not None:
                     T.mul_(torch.where(mask, -2 * pull[here, None], weight))
@@ -292,9 +310,10 @@ class _Tiled(torch.autograd.Function):
         # From the unit vectors to the patches: the radial part has no effect, except below the floor.
         radial = torch.bmm(u[:, None], out[:, :, None])[:, 0].masked_fill_(length <= form.floor, 0)
         out.addcmul_(u, radial, value=-1).div_(length.clamp_min(form.floor))
-        if form.center:
-            out.sub_(out.mean(1, keepdim=True))
-        return out.mul_(gradient), None, None, None
+        if form.groups:
+            parts = out.view(len(out), form.groups, -1)
+            parts.sub_(parts.mean(2, keepdim=True))
+        return out.mul_(gradient)
 
 
 def _sides(u: Tensor, hr: Tensor, here: slice, there: slice, form: _Form) -> tuple[Tensor, Tensor]:
@@ -304,14 +323,19 @@ def _sides(u: Tensor, hr: Tensor, here: slice, there: slice, form: _Form) -> tup
     return u[here], _unit(hr[there], form)[0]
 
 
-def _exponentials(buffer: Tensor, a: Tensor, b: Tensor, positive: Tensor | None, t: tuple[float, float]) -> Tensor:
+def _exponentials(buffer: Tensor, a: Tensor, b: Tensor, positive: Tensor | None, form: _Form) -> Tensor:
     """Return exp of the cosines, over the temperature of each pair; valid until the buffer is used again."""
+    t = form.t
     out = buffer[: len(a) * len(b)].view(len(a), len(b))
     torch.mm(a, b.mT, out=out)
-    if positive is None:
-        return (out if t[1] == 1 else out.div_(t[1])).exp_()
-    scale = torch.where(positive, out.new_tensor(1 / t[0]), out.new_tensor(1 / t[1]))
-    return (out if t == (1, 1) else out.mul_(scale)).exp_()
+    if form.shift:
+        scale = (
+            torch.where(positive, out.new_tensor(1 / t[0]), out.new_tensor(1 / t[1]))
+            if positive is not None
+            else 1 / t[1]
+        )
+        out.mul_(scale).sub_(form.shift)
+    return out.exp_()
 
 
 def _add(Q_pos: Tensor, Q_neg: Tensor, score: Tensor, at: slice, positive: Tensor | None, axis: int) -> None:
@@ -342,8 +366,9 @@ def _means(patches: Tensor) -> Tensor:
 
 def _unit(patches: Tensor, form: _Form) -> tuple[Tensor, Tensor]:
     """Return the patches over their norm, and the norm, (B, 1)."""
-    if form.center:
-        patches = patches - patches.mean(1, keepdim=True)
+    if form.groups:
+        parts = patches.reshape(len(patches), form.groups, -1)
+        patches = (parts - parts.mean(2, keepdim=True)).flatten(1)
     length = torch.linalg.vector_norm(patches, dim=1, keepdim=True)
     return patches / length.clamp_min(form.floor), length
 
@@ -412,3 +437,7 @@ def _check(
         raise ValueError(f"norm_floor must be zero or more, and finite, not {norm_floor!r}")
     if (largest := float(hr.detach().amax())) > 2 * max_value:
         raise ValueError(f"hr reaches {largest:g}, far beyond max_value={max_value:g}; pass max_value=255 or divide")
+    if 0 < largest <= 1 and max_value > 50:
+        raise ValueError(
+            f"hr reaches only {largest:g}, far below max_value={max_value:g}; pass max_value=1 or multiply"
+        )

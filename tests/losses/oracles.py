@@ -32,7 +32,7 @@ def decloss(
     *,
     similarity="l2",
     temperature="outside",
-    center=False,
+    center="none",
     norm_floor=0.0,
     anchor="hr",
     no_negative="printed",
@@ -41,8 +41,10 @@ def decloss(
     """COO Eqs. 38-42, or COO-v1 Eqs. 18-23 with anchor="sr"; differentiable."""
     mask = positives(hr, P, eta, similarity, MAX)
     p_hat, p = cut(sr.double(), P), cut(hr.double(), P)
-    if center:
+    if center == "patch":
         p_hat, p = [x - x.mean() for x in p_hat], [x - x.mean() for x in p]
+    if center == "channel":
+        p_hat, p = ([torch.cat([c - c.mean() for c in x.chunk(sr.shape[1])]) for x in y] for y in (p_hat, p))
     floor = norm_floor * MAX * math.sqrt(len(p[0]))
 
     def cosine(a, b):

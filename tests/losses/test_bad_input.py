@@ -21,6 +21,8 @@ ROWS = [
     ("t_neg", lambda: decloss(HR, HR, t_neg=float("inf")), ValueError, "t_neg must be positive and finite"),
     ("max_value", lambda: decloss(HR, HR, max_value=-1), ValueError, "max_value must be positive"),
     ("range", lambda: decloss(255 * HR, 255 * HR), ValueError, "far beyond max_value=1; pass max_value=255 or divide"),
+    ("dark", lambda: decloss(HR, HR, max_value=255), ValueError, "far below max_value=255; pass max_value=1"),
+    ("center", lambda: decloss(HR, HR, center=True), ValueError, "one of 'none', 'patch', 'channel', not True"),
     ("floor", lambda: decloss(HR, HR, norm_floor=-1), ValueError, "norm_floor must be zero or more"),
     ("similarity", lambda: decloss(HR, HR, similarity="ssim"), ValueError, "one of 'l2', 'psnr', not 'ssim'"),
     ("temperature", lambda: decloss(HR, HR, temperature="both"), ValueError, "one of 'outside', 'inside'"),

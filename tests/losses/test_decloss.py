@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from srtheory.data import photograph
 from srtheory.losses import DECLoss, decloss
@@ -20,10 +21,12 @@ READINGS = [
     {"similarity": "psnr", "temperature": "inside"},
     {"anchor": "sr"},
     {"anchor": "sr", "temperature": "inside", "similarity": "psnr"},
-    {"center": True, "similarity": "psnr"},
-    {"center": True, "temperature": "inside", "anchor": "sr"},
+    {"center": "patch", "similarity": "psnr"},
+    {"center": "channel", "temperature": "inside", "anchor": "sr"},
+    {"center": "channel", "similarity": "psnr"},
     {"similarity": "psnr", "threshold": 20.0},
     {"similarity": "psnr", "threshold": 26.0, "t_pos": 2.0, "t_neg": 0.7, "temperature": "inside"},
+    {"temperature": "inside", "t_pos": 0.005, "t_neg": 0.005, "similarity": "psnr", "threshold": 20.0},
     {"patch_size": 4, "similarity": "psnr", "threshold": 30.0},
 ]
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -178,7 +181,7 @@ def test_dtype_is_kept(backend, dtype):
 
 @each_backend
 def test_outside_temperatures_have_no_gradient(backend):
-    """A knob connected to nothing: the printed temperatures add log(t_neg / t_pos) to the negative logarithm."""
+    """A knob connected to nothing: the printed temperatures add log(t_pos / t_neg) to the loss."""
     sr, hr = real_batch()
     (first, gradient), (second, same) = (
         value_and_gradient(lambda x, t=t: decloss(x, hr, t_pos=t, t_neg=1.5, backend=backend), sr) for t in (0.5, 8.0)
@@ -235,6 +238,7 @@ def test_nan_in_nan_out(backend, where):
     sr, hr = real_batch(16)
     (sr if where == "sr" else hr)[0, 0, 0, 0] = math.nan
     assert decloss(sr, hr, backend=backend).isnan()
+    assert decloss(sr[:1, :, :8, :8], hr[:1, :, :8, :8], backend=backend).isnan()  # one patch, without negatives
 
 
 @each_backend
@@ -266,8 +270,8 @@ def test_auto_takes_both_backends(monkeypatch):
 
 def test_module_is_the_function():
     sr, hr = real_batch()
-    loss = DECLoss(patch_size=4, threshold=30.0, similarity="psnr", center=True)
-    assert loss(sr, hr) == decloss(sr, hr, 4, 30.0, similarity="psnr", center=True)
+    loss = DECLoss(patch_size=4, threshold=30.0, similarity="psnr", center="channel")
+    assert loss(sr, hr) == decloss(sr, hr, 4, 30.0, similarity="psnr", center="channel")
     assert "similarity='psnr'" in repr(loss)
 
 
@@ -280,18 +284,57 @@ def test_no_gradient_reaches_the_truth():
 
 
 def test_tiled_memory_does_not_grow_with_the_square(monkeypatch):
-    """No tensor of the tiled backend has as many entries as there are pairs."""
+    """No tensor of the tiled backend, forward or backward, has as many entries as there are pairs."""
     monkeypatch.setitem(module.TILE, "cpu", 32)
     sr, hr = real_batch(128, torch.float32)
-    sizes = []
+    sizes: dict[str, list[int]] = {"forward": [], "backward": []}
+    phase = ["forward"]
 
-    class Watch(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
             out = function(*args, **(kwargs or {}))
-            if isinstance(out, torch.Tensor):
-                sizes.append(out.numel())
+            sizes[phase[0]] += [x.numel() for x in torch.utils._pytree.tree_leaves(out) if isinstance(x, torch.Tensor)]
             return out
 
-    with Watch():
-        decloss(sr.requires_grad_(), hr, backend="tiled").backward()
-    assert max(sizes) <= sr.numel() < 512**2
+    for backend, most in (("tiled", 2 * sr.numel()), ("dense", 512**2)):
+        for found in sizes.values():
+            found.clear()
+        with Watch():
+            phase[0] = "forward"
+            value = decloss(sr.requires_grad_(), hr, backend=backend)
+            phase[0] = "backward"
+            value.backward()
+        assert all(len(found) > 10 for found in sizes.values())
+        largest = max(max(found) for found in sizes.values())
+        assert largest <= most if backend == "tiled" else largest >= most
+    assert 2 * sr.numel() < 512**2
+
+
+def test_tiled_has_no_second_derivative_and_says_so():
+    sr, hr = real_batch(16)
+    sr = sr.clone().requires_grad_()
+    value = decloss(sr, hr, backend="tiled")
+    with pytest.raises(RuntimeError, match="no second derivative; pass backend="):
+        torch.autograd.grad(value, sr, create_graph=True)
+    (gradient,) = torch.autograd.grad(decloss(sr, hr, backend="dense"), sr, create_graph=True)
+    assert torch.autograd.grad(gradient.square().sum(), sr)[0].abs().max() > 0
+
+
+def test_tiled_backward_inside_autocast_is_exact():
+    sr, hr = (x.float() for x in real_batch())
+    plain = value_and_gradient(lambda x: decloss(x, hr, backend="tiled"), sr)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = value_and_gradient(lambda x: decloss(x, hr, backend="tiled"), sr)
+    torch.testing.assert_close(inside, plain, rtol=0, atol=0)
+
+
+@each_backend
+def test_color_is_removed_with_the_mean_of_each_channel(backend):
+    sr, hr = real_batch()
+    tinted = sr + torch.tensor([0.1, -0.05, 0.02], dtype=torch.float64)[:, None, None]
+    by_channel, by_patch = (
+        decloss(tinted, hr, center=c, backend=backend) - decloss(sr, hr, center=c, backend=backend)
+        for c in ("channel", "patch")
+    )
+    assert abs(by_channel) < 1e-12
+    assert abs(by_patch) > 1e-4
