@@ -41,6 +41,7 @@ PUBLIC = {
     ],
     "srtheory.operators": ["BlurDownsample", "LinearOperator", "MatrixOperator", "Resize", "resize_matrix"],
     "srtheory.losses": ["DECLoss", "HighFrequencyEnhancement", "decloss"],
+    "srtheory.models": ["ConsistentSR", "EDSR", "RRDBNet"],
     "srtheory.metrics": ["Icoo", "Score", "compare_folders", "icoo", "psnr", "ssim"],
     "srtheory.data": ["PHOTOGRAPHS", "list_pictures", "photograph", "read_picture"],
     "srtheory.plots": ["Drawn", "Slider", "curves", "pictures", "slider"],
