@@ -9,6 +9,8 @@ from torch import Tensor
 
 ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF tags, and a value of the second
+SIXTEEN = ("I", "I;16", "I;16B", "I;16L")
+ORIENTATION = 274  # EXIF tag; from 5 on, height and width change places
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
@@ -57,13 +59,48 @@ def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor
         ValueError: the dtype is no float type; the file is not a picture, is cut off, or has 16-bit color or float
             pixels, whose precision would be lost or whose range is not defined.
     """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(f"dtype must be a float type of torch, as torch.float32, not {dtype!r}")
+    image, inverted = _opened(path)
+    if image.mode in SIXTEEN:
+        pixels, largest = np.repeat(_sixteen_bits(path, image, inverted)[..., None], 3, axis=2), 65535
+    else:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        pixels, largest = np.asarray(image.convert("RGB")).astype(np.float64), 255
+    return torch.from_numpy(pixels / largest).movedim(-1, 0).contiguous().to(dtype)
+
+
+def read_layers(path: str | Path) -> tuple[Tensor, Tensor | None, int]:
+    """Read a picture without laying its transparency on white.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Colors, (3, H, W) in [0, 1], float32; opacity, (1, H, W), or None where all is opaque by its format; and the
+        bits of a grayscale picture, 8 or 16, or 0 for color.
+
+    Raises:
+        TypeError, FileNotFoundError, ValueError: as `read_picture`.
+    """
+    image, inverted = _opened(path)
+    if image.mode in SIXTEEN:
+        gray = torch.from_numpy(_sixteen_bits(path, image, inverted) / 65535).float()
+        return gray.expand(3, *gray.shape).contiguous(), None, 16
+    bits = 8 if image.mode in ("1", "L", "LA") else 0
+    layers = torch.from_numpy(np.array(image.convert("RGBA"))).movedim(-1, 0).float() / 255
+    return layers[:3].contiguous(), layers[3:] if image.has_transparency_data else None, bits
+
+
+def _opened(path: str | Path) -> tuple[Image.Image, bool]:
+    """Decode a picture, turned as its EXIF says; and whether its 16-bit grays count from white."""
     if not isinstance(path, str | Path):
         raise TypeError(f"path must be the path of a file, not {type(path).__name__}")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: {'a folder, not a picture' if path.is_dir() else 'no such file'}")
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise ValueError(f"dtype must be a float type of torch, as torch.float32, not {dtype!r}")
     try:
         # An open file, not a path: Pillow maps a file into memory by its path, and then turns a gray TIFF wrongly.
         with path.open("rb") as file, Image.open(file) as opened:
@@ -75,22 +112,30 @@ def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor
         raise ValueError(f"{path}: not a readable picture, or cut off, or far too large ({error})") from error
     if bits > 8:
         raise ValueError(f"{path}: {bits}-bit color, which would be cut to 8 bits; convert it to 8-bit color first")
-    if image.mode in ("I", "I;16", "I;16B", "I;16L"):
-        pixels, largest = np.asarray(image).astype(np.float64), 65535
-        if pixels.min() < 0 or pixels.max() > largest:
-            raise ValueError(f"{path}: 32-bit grayscale, whose range is not defined; convert it to 16 or 8 bits")
-        if inverted:
-            pixels = largest - pixels
-        pixels[pixels == image.info.get("transparency", -1)] = largest
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
-    elif image.mode == "F":
+    if image.mode == "F":
         raise ValueError(f"{path}: float pixels, whose range is not defined; convert it to 16 or 8 bits")
-    else:
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        pixels, largest = np.asarray(image.convert("RGB")).astype(np.float64), 255
-    return torch.from_numpy(pixels / largest).movedim(-1, 0).contiguous().to(dtype)
+    return image, inverted
+
+
+def _sixteen_bits(path: str | Path, image: Image.Image, inverted: bool) -> np.ndarray:
+    pixels = np.asarray(image).astype(np.float64)
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError(f"{path}: 32-bit grayscale, whose range is not defined; convert it to 16 or 8 bits")
+    if inverted:
+        pixels = 65535 - pixels
+    pixels[pixels == image.info.get("transparency", -1)] = 65535
+    return pixels
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return the height and width of the picture that `read_picture` reads, from the file's head alone."""
+    try:
+        with path.open("rb") as file, Image.open(file) as image:
+            width, height = image.size
+            turned = image.getexif().get(ORIENTATION, 1) >= 5
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: not a readable picture, or cut off, or far too large ({error})") from error
+    return (width, height) if turned else (height, width)
 
 
 def _bits_of_color(path: Path, image: Image.Image) -> int:

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+
+from srtheory.losses.base import check_choice, check_max_value, check_pair
+from srtheory.losses.gather import gathered
 
 CHOICES = {
     "similarity": ("l2", "psnr"),
@@ -106,8 +108,7 @@ def decloss(
         "backend": backend,
     }
     for name, value in given.items():
-        if value not in CHOICES[name]:
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, CHOICES[name]))}, not {value!r}")
+        check_choice(name, value, CHOICES[name])
     kept = torch.promote_types(sr.dtype, hr.dtype)
     with torch.autocast(sr.device.type, enabled=False):
         if enhancement is not None:
@@ -115,7 +116,7 @@ def decloss(
         exact = torch.promote_types(kept, torch.float32)
         sr_patches, hr_patches = (_patches(x, patch_size) for x in (sr.to(exact), hr.detach().to(exact)))
         if gather:
-            sr_patches, hr_patches = _gather(sr_patches), _gather(hr_patches).detach()
+            sr_patches, hr_patches = gathered(sr_patches, "patches"), gathered(hr_patches, "patches")
         count, dimension = hr_patches.shape
         radius = max_value * 10 ** min(-threshold / 20, 100)  # COO Eq. 37: M >= eta where the norm is at most this
         if similarity == "psnr":
@@ -373,37 +374,6 @@ def _unit(patches: Tensor, form: _Form) -> tuple[Tensor, Tensor]:
     return patches / length.clamp_min(form.floor), length
 
 
-class _Gathered(torch.autograd.Function):
-    """The patches of all ranks; the gradient of each rank's own is summed over the ranks."""
-
-    @staticmethod
-    def forward(ctx: Any, patches: Tensor, ranks: int) -> Tensor:
-        every = [torch.empty_like(patches) for _ in range(ranks)]
-        torch.distributed.all_gather(every, patches.contiguous())
-        return torch.cat(every)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        gradient = gradient.contiguous()
-        torch.distributed.all_reduce(gradient)
-        own = torch.distributed.get_rank()
-        return gradient.chunk(torch.distributed.get_world_size())[own], None
-
-
-def _gather(patches: Tensor) -> Tensor:
-    dist = torch.distributed
-    ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-    if ranks == 1:
-        return patches
-    counts = [torch.zeros(1, dtype=torch.long, device=patches.device) for _ in range(ranks)]
-    dist.all_gather(counts, counts[0].new_tensor([len(patches)]))
-    if len({int(count) for count in counts}) > 1:
-        raise ValueError(f"gather=True needs equally many patches on every rank, not {[int(c) for c in counts]}")
-    gathered: Tensor = _Gathered.apply(patches, ranks)  # type: ignore[no-untyped-call]
-    return gathered
-
-
 def _check(
     sr: Tensor,
     hr: Tensor,
@@ -414,14 +384,8 @@ def _check(
     max_value: float,
     norm_floor: float,
 ) -> None:
-    for name, x in (("sr", sr), ("hr", hr)):
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(f"{name} must be a tensor of floats (B, C, H, W), not {kind}; divide 8-bit pictures by 255")
-        if x.ndim != 4 or 0 in x.shape:
-            raise ValueError(f"{name} has shape {tuple(x.shape)}; it must be (B, C, H, W), none of them zero")
-    if sr.shape != hr.shape:
-        raise ValueError(f"sr is {tuple(sr.shape)}, but hr is {tuple(hr.shape)}; they must be of one shape")
+    check_max_value(max_value)
+    check_pair(sr, hr, max_value)
     if isinstance(patch_size, bool) or not isinstance(patch_size, int) or patch_size < 1:
         raise ValueError(f"patch_size must be a whole number of pixels, at least 1, not {patch_size!r}")
     H, W = hr.shape[-2:]
@@ -430,14 +394,8 @@ def _check(
         raise ValueError(f"patch_size={patch_size} does not divide {H}x{W}; crop to {fits[0]}x{fits[1]}, or change it")
     if math.isnan(threshold):
         raise ValueError("threshold must be a number of dB, not NaN")
-    for name, value in (("t_pos", t_pos), ("t_neg", t_neg), ("max_value", max_value)):
+    for name, value in (("t_pos", t_pos), ("t_neg", t_neg)):
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, not {value!r}")
     if not 0 <= norm_floor < math.inf:
         raise ValueError(f"norm_floor must be zero or more, and finite, not {norm_floor!r}")
-    if (largest := float(hr.detach().amax())) > 2 * max_value:
-        raise ValueError(f"hr reaches {largest:g}, far beyond max_value={max_value:g}; pass max_value=255 or divide")
-    if 0 < largest <= 1 and max_value > 50:
-        raise ValueError(
-            f"hr reaches only {largest:g}, far below max_value={max_value:g}; pass max_value=1 or multiply"
-        )

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from srtheory.losses.base import check_choice
+
 CHOICES = {"center": ("symmetric", "printed"), "inverse": ("dft", "hartley", "unweighted")}
 
 
@@ -46,8 +48,7 @@ class HighFrequencyEnhancement(nn.Module):
             if not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive and finite, not {value!r}")
         for name, choice in (("center", center), ("inverse", inverse)):
-            if choice not in CHOICES[name]:
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, CHOICES[name]))}, not {choice!r}")
+            check_choice(name, choice, CHOICES[name])
         self.alpha, self.mu, self.center, self.inverse = alpha, mu, center, inverse
 
     def forward(self, picture: Tensor) -> Tensor:

@@ -100,6 +100,8 @@ def _prepared(
     if a.ndim < 3 or a.shape[-3] not in (1, 3):
         hint = "; channels come before rows and columns" if a.ndim >= 3 and a.shape[-1] in (1, 3) else ""
         raise ValueError(f"sr is {tuple(a.shape)}; it must be (..., C, H, W) with C = 1 or 3{hint}")
+    if 0 in a.shape[:-3]:
+        raise ValueError(f"sr is {tuple(a.shape)}; there is no picture")
     if channel not in ("y", "rgb"):
         raise ValueError(f"channel must be 'y' or 'rgb', not {channel!r}")
     if isinstance(border, bool) or not isinstance(border, int) or border < 0:

@@ -22,11 +22,11 @@ def stages_of(scale: int) -> list[int]:
 
 
 def initialize(net: nn.Module, generator: Generator | None) -> None:
-    """Draw all convolutions anew as torch does, from the given generator; without one, keep what torch drew."""
+    """Draw all layers anew as torch does, from the given generator; without one, keep what torch drew."""
     if generator is None:
         return
     for layer in net.modules():
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
             bound = 1 / math.sqrt(layer.weight[0].numel())
             for parameter in (layer.weight, layer.bias):
                 if parameter is not None:
@@ -56,20 +56,21 @@ def check_number(name: str, number: float, positive: bool = False) -> None:
         raise ValueError(f"{name} must be {'positive and ' if positive else ''}finite, not {number!r}")
 
 
-def check_lr(lr: Tensor, colors: int | None = None, weight: Tensor | None = None) -> None:
+def check_lr(lr: Tensor, colors: int | None = None, weight: Tensor | None = None, name: str = "lr") -> None:
     """Refuse what a network cannot take: any number of channels but `colors`, any dtype but that of `weight`."""
     if not isinstance(lr, Tensor) or not lr.is_floating_point():
         kind = lr.dtype if isinstance(lr, Tensor) else type(lr).__name__
-        raise TypeError(f"lr must be a tensor of floats (B, C, h, w), not {kind}; divide 8-bit pictures by 255")
+        raise TypeError(f"{name} must be a tensor of floats (B, C, h, w), not {kind}; divide 8-bit pictures by 255")
     if lr.ndim != 4 or 0 in lr.shape[1:]:
-        hint = "; one picture is lr[None]" if lr.ndim == 3 else ""
-        raise ValueError(f"lr has shape {tuple(lr.shape)}; it must be (B, C, h, w), no side of it zero{hint}")
+        hint = f"; one picture is {name}[None]" if lr.ndim == 3 else ""
+        raise ValueError(f"{name} has shape {tuple(lr.shape)}; it must be (B, C, h, w), no side of it zero{hint}")
     if colors is not None and lr.shape[1] != colors:
         raise ValueError(
-            f"lr has shape {tuple(lr.shape)}, (B, C, h, w) with C = {lr.shape[1]}, but the network takes "
+            f"{name} has shape {tuple(lr.shape)}, (B, C, h, w) with C = {lr.shape[1]}, but the network takes "
             f"{colors} channel{'s' if colors > 1 else ''}; pass that many, or make it with colors={lr.shape[1]}"
         )
     if weight is not None and lr.dtype != weight.dtype and not torch.is_autocast_enabled(lr.device.type):
         raise TypeError(
-            f"lr is {lr.dtype}, but the network {weight.dtype}; use lr.to({weight.dtype}) or net.to(lr.dtype)"
+            f"{name} is {lr.dtype}, but the network {weight.dtype}; "
+            f"use {name}.to({weight.dtype}) or net.to({name}.dtype)"
         )

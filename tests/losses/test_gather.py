@@ -14,12 +14,13 @@ from tests.losses.two_processes import batch, layer
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(tmp_path, kind, backend):
+def run(tmp_path, *arguments, program="tests.losses.two_processes"):
+    """Start the program as ranks 0 and 1, and return what they printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, "-m", "tests.losses.two_processes"]
+    command = [sys.executable, "-m", program]
     processes = [
         subprocess.Popen(
-            [*command, str(rank), str(tmp_path / "rendezvous"), str(tmp_path / "out.pt"), kind, backend],
+            [*command, str(rank), str(tmp_path / "rendezvous"), str(tmp_path / "out.pt"), *arguments],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,

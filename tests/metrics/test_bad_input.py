@@ -7,10 +7,30 @@ import pytest
 import torch
 from PIL import Image
 
-from srtheory.metrics import compare_folders, icoo, psnr, ssim
+from srtheory.metrics import (
+    compare_folders,
+    gradient_distance,
+    icoo,
+    lpips,
+    psnr,
+    radial_spectrum,
+    sliced_wasserstein,
+    spectrum_distance,
+    spectrum_gap,
+    ssim,
+    wavelet_distance,
+)
 
-X = torch.rand(3, 24, 24)
+X, BIG = torch.rand(3, 24, 24), torch.rand(3, 40, 40)
 LEAST = {psnr: 1, ssim: 11}  # pixels a side that must be left
+LEAST_OF_LUMA = {
+    sliced_wasserstein: 7,
+    gradient_distance: 2,
+    wavelet_distance: 8,
+    spectrum_distance: 8,
+    spectrum_gap: 8,
+    lpips: 32,  # of RGB, but with the same arguments; the package is not asked before these are right
+}
 
 ROWS = [
     (f"{metric.__name__} {name}", *row)
@@ -24,6 +44,7 @@ ROWS = [
         ("shapes", lambda m=metric: m(X, X[:, :-1]), ValueError, "sr is (3, 24, 24) and hr (3, 23, 24)"),
         ("batch and one", lambda m=metric: m(X[None], X), ValueError, "(1, 3, 24, 24)"),
         ("two dimensions", lambda m=metric: m(X[0], X[0]), ValueError, "C = 1 or 3"),
+        ("no picture", lambda m=metric: m(X[None][:0], X[None][:0]), ValueError, "there is no picture"),
         ("two channels", lambda m=metric: m(X[:2], X[:2]), ValueError, "(2, 24, 24)"),
         ("alpha", lambda m=metric: m(torch.rand(4, 24, 24), torch.rand(4, 24, 24)), ValueError, "(4, 24, 24)"),
         (
@@ -82,6 +103,64 @@ ROWS += [
             "generator must be a torch.Generator or None, not int",
         ),
     ]
+]
+
+
+ROWS += [
+    (f"{metric.__name__} {name}", *row)
+    for metric, least in LEAST_OF_LUMA.items()
+    for name, *row in [
+        ("list", lambda m=metric: m([[[0.0]]], X), TypeError, "sr must be a tensor or an array"),
+        ("none", lambda m=metric: m(X, None), TypeError, "hr must be a tensor or an array"),
+        ("8 bits", lambda m=metric: m((X * 255).byte(), X), TypeError, "sr has dtype torch.uint8"),
+        ("complex", lambda m=metric: m(X * 1j, X), TypeError, "complex64"),
+        ("shapes", lambda m=metric: m(X, X[:, :-1]), ValueError, "sr is (3, 24, 24) and hr (3, 23, 24)"),
+        ("two dimensions", lambda m=metric: m(X[0], X[0]), ValueError, "C = 1 or 3"),
+        ("two channels", lambda m=metric: m(X[:2], X[:2]), ValueError, "(2, 24, 24)"),
+        ("no picture", lambda m=metric: m(X[None][:0], X[None][:0]), ValueError, "there is no picture"),
+        ("border negative", lambda m=metric: m(X, X, border=-1), ValueError, "border must be a whole number"),
+        ("border of all", lambda m=metric: m(X, X, border=12), ValueError, f"at least {least}x{least} must be left"),
+        ("max_value zero", lambda m=metric: m(X, X, max_value=0), ValueError, "max_value must be positive and finite"),
+        ("range", lambda m=metric: m(BIG * 255, BIG * 255), ValueError, "far beyond max_value=1; pass max_value=255"),
+    ]
+]
+
+ROWS += [
+    (f"{metric.__name__} {name}", *row)
+    for metric in (spectrum_distance, spectrum_gap)
+    for name, *row in [
+        ("low negative", lambda m=metric: m(X, X, low=-0.1), ValueError, "low must be a frequency in cycles per pixel"),
+        ("low nan", lambda m=metric: m(X, X, low=float("nan")), ValueError, "not nan"),
+        ("low bool", lambda m=metric: m(X, X, low=True), ValueError, "not True"),
+        ("low text", lambda m=metric: m(X, X, low="0.1"), ValueError, "not '0.1'"),
+        ("high none", lambda m=metric: m(X, X, high=None), ValueError, "high must be a frequency"),
+        ("high inf", lambda m=metric: m(X, X, high=float("inf")), ValueError, "finite, not inf"),
+        ("band upside down", lambda m=metric: m(X, X, 0.4, 0.3), ValueError, "low=0.4 is above high=0.3"),
+        ("band too narrow", lambda m=metric: m(X, X, 0.26, 0.27), ValueError, "multiples of 0.0625 up to 0.6875"),
+        ("band of the mean", lambda m=metric: m(X, X, 0, 0), ValueError, "between low=0 and high=0"),
+    ]
+]
+
+ROWS += [
+    ("sliced patch_size zero", lambda: sliced_wasserstein(X, X, 0), ValueError, "patch_size must be a whole number"),
+    ("sliced patch_size fraction", lambda: sliced_wasserstein(X, X, 7.0), ValueError, "not 7.0"),
+    ("sliced patch_size bool", lambda: sliced_wasserstein(X, X, True), ValueError, "not True"),
+    ("sliced one pixel", lambda: sliced_wasserstein(X, X, 1), ValueError, "at least 2 with center=True"),
+    ("sliced too large", lambda: sliced_wasserstein(X, X, 17), ValueError, "at least 17x17 must be left"),
+    ("sliced projections", lambda: sliced_wasserstein(X, X, projections=0), ValueError, "projections must be a whole"),
+    ("sliced patches", lambda: sliced_wasserstein(X, X, patches=0), ValueError, "patches must be a whole number"),
+    ("sliced center", lambda: sliced_wasserstein(X, X, center=1), ValueError, "center must be True or False, not 1"),
+    ("sliced generator", lambda: sliced_wasserstein(X, X, generator=0), TypeError, "torch.Generator or None, not int"),
+    ("wavelet levels zero", lambda: wavelet_distance(X, X, 0), ValueError, "levels must be a whole number, at least 1"),
+    ("wavelet levels fraction", lambda: wavelet_distance(X, X, 1.5), ValueError, "not 1.5"),
+    ("wavelet levels many", lambda: wavelet_distance(X, X, 5), ValueError, "at least 32x32 must be left"),
+    ("spectrum list", lambda: radial_spectrum([[0.0]]), TypeError, "picture must be a tensor or an array"),
+    ("spectrum 8 bits", lambda: radial_spectrum((X * 255).byte()), TypeError, "picture has dtype torch.uint8"),
+    ("spectrum one dimension", lambda: radial_spectrum(X[0, 0]), ValueError, "picture has shape (24,)"),
+    ("spectrum no pixel", lambda: radial_spectrum(X[..., :0]), ValueError, "none of them zero"),
+    ("spectrum window", lambda: radial_spectrum(X, window="hann"), ValueError, "window must be True or False"),
+    ("lpips backbone", lambda: lpips(X, X, "vgg19"), ValueError, "'alex', 'vgg', 'squeeze', not 'vgg19'"),
+    ("lpips too small", lambda: lpips(X, X), ValueError, "sr is 24x24 pixels"),
 ]
 
 
