@@ -203,11 +203,12 @@ def _evaluate(asked: argparse.Namespace) -> int:
     names = list(rows[0])[1:]
     means = {name: sum(float(row[name]) for row in rows) / len(rows) for name in names}
     width = max(len(str(row["picture"])) for row in rows)
+    head: dict[str, str | float] = {"picture": "", **{name: name for name in names}}
     last: dict[str, str | float] = {"picture": "mean", **means}
-    for row in [{"picture": "", **{name: name for name in names}}, *rows, last]:
-        values = [row[name] for name in names]
-        cells = [f"{value:.4f}" if isinstance(value, float) else value for value in values]
-        _say(f"{row['picture']:{max(width, 4)}}  {'  '.join(f'{cell:>8}' for cell in cells)}")
+    lines: list[dict[str, str | float]] = [head, *rows, last]
+    for line in lines:
+        cells = [f"{line[name]:>8.4f}" if isinstance(line[name], float) else f"{line[name]:>8}" for name in names]
+        _say(f"{line['picture']:{max(width, 4)}}  {'  '.join(cells)}")
     _say(f"{'luma' if asked.channel == 'y' else 'RGB'}, decibels; {len(rows)} pictures")
     if asked.csv:
         with Path(asked.csv).open("w", newline="", encoding="utf-8") as file:

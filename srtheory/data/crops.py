@@ -61,26 +61,29 @@ class Pictures:
             raise ValueError(f"keep must be one of {', '.join(map(repr, KEEP))}, not {keep!r}")
         folders = [folder] if isinstance(folder, str | Path) else list(folder)
         self.paths = [path for one in folders for path in list_pictures(one)]
+        if not folders:
+            raise FileNotFoundError("folder must be one folder of pictures or several, not none")
         self.device = torch.device(device)
         self._pool = ThreadPoolExecutor(workers)
         self._ready: dict[int, Future[Tensor]] = {}
-        self.sizes = torch.tensor(list(self._pool.map(picture_size, self.paths)))  # (n, 2), heights and widths
-        self._area = self.sizes.prod(1)
-        ends = (3 * self._area).cumsum(0)
-        self._offset = ends - 3 * self._area
+        self._asked: tuple[object, ...] = ()  # what the batches in `_ready` are
+        try:
+            self.sizes = torch.tensor(list(self._pool.map(picture_size, self.paths)))  # (n, 2), heights and widths
+        except BaseException:
+            self._pool.shutdown(cancel_futures=True)
+            raise
+        ends = (3 * self.sizes.prod(1)).cumsum(0)
+        self._offset = ends - 3 * self.sizes.prod(1)
         self.keep = keep = _place(int(ends[-1]), self.device) if keep == "auto" else keep
         home = self.device if keep == "device" else torch.device("cpu")
         self._bytes = torch.empty(int(ends[-1]) if keep != "disk" else 0, dtype=torch.uint8, device=home)
         digest = hashlib.sha256()
 
         def take(number: int) -> bytes:
-            path = self.paths[number]
-            pixels = read_bytes(path)
-            if pixels.shape[1:] != tuple(self.sizes[number].tolist()):
-                raise ValueError(f"{path}: the file changed while it was read; start again")
+            pixels = self._decoded(number)
             if keep != "disk":
-                self._bytes[self._offset[number] : ends[number]] = pixels.flatten().to(home)
-            return hashlib.sha256(path.read_bytes()).digest()
+                self._bytes[self._offset[number] : ends[number]] = pixels.to(home)
+            return hashlib.sha256(self.paths[number].read_bytes()).digest()
 
         try:
             for number, fingerprint in enumerate(self._pool.map(take, range(len(self.paths))), start=1):
@@ -153,7 +156,7 @@ class Pictures:
         """
         if self.keep == "disk":
             used, picture = torch.unique(places.picture, return_inverse=True)
-            pixels = [read_bytes(self.paths[number]).flatten() for number in used.tolist()]
+            pixels = [self._decoded(number) for number in used.tolist()]
             source, sizes = torch.cat(pixels), self.sizes[used]
             offset = torch.tensor([0] + [len(x) for x in pixels[:-1]]).cumsum(0)
         else:
@@ -189,7 +192,7 @@ class Pictures:
             (B, 3, crop + 2 * margin, crop + 2 * margin), uint8.
 
         Raises:
-            ValueError: a picture is smaller than the crop, or on the disk and no longer readable.
+            FileNotFoundError, ValueError: a picture is smaller than the crop, or on the disk and no longer what it was.
         """
 
         def make(number: int) -> Tensor:
@@ -199,12 +202,24 @@ class Pictures:
 
         if self.keep == "device" or (self.keep == "memory" and self.device.type == "cpu"):
             return make(step)
+        asked = (count, crop, seed, grid, margin, part.start, part.stop, part.step)
+        if asked != self._asked:
+            for future in self._ready.values():
+                future.cancel()
+            self._ready, self._asked = {}, asked
         for number in range(step, step + AHEAD):
             if number not in self._ready:
                 self._ready[number] = self._pool.submit(make, number)
         for number in [number for number in self._ready if not step <= number < step + AHEAD]:
             self._ready.pop(number).cancel()
         return self._ready.pop(step).result().to(self.device, non_blocking=True)
+
+    def _decoded(self, number: int) -> Tensor:
+        path, size = self.paths[number], tuple(self.sizes[number].tolist())
+        pixels = read_bytes(path)
+        if pixels.shape[1:] != size:
+            raise ValueError(f"{path}: the file has changed, it was {size[0]}x{size[1]}; start again")
+        return pixels.flatten()
 
 
 def read_bytes(path: Path) -> Tensor:

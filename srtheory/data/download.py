@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from srtheory.data.pictures import ENDINGS
 
@@ -229,7 +229,7 @@ def _answer(address: str, part: Path, bar: tqdm) -> http.client.HTTPResponse:
         raise _Again(f"the server answers {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
         host = urllib.parse.urlsplit(address).hostname
-        raise _Again(f"no connection to {host} ({error.reason}); is there a network?") from error
+        raise _Again(f"no connection to {host} ({error.reason}): no network, or no such server") from error
     except (OSError, http.client.HTTPException) as error:
         raise _Again(f"the connection failed ({error or type(error).__name__})") from error
 
@@ -306,7 +306,7 @@ def _picture(archive: Path, member: str, plain: bool, inside: str, seen: set[str
         raise ValueError(f"{archive} holds {member!r}, which {reason}; nothing was unpacked. Do not trust this archive")
     if path.parent.name != inside or path.suffix.lower() not in ENDINGS or path.name.startswith("."):
         return ""
-    if False:
+    if path.name.lower() in seen:
         raise ValueError(f"{archive} holds two pictures named {path.name}; nothing was unpacked")
     seen.add(path.name.lower())
     return path.name

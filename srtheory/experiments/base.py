@@ -380,4 +380,4 @@ def _compact(content: Mapping[str, Any]) -> str:
     """JSON with a line for each row, so that a change of one shows as one."""
     rows = ",\n".join(json.dumps(row) for row in content["rows"])
     rest = json.dumps({key: value for key, value in content.items() if key != "rows"}, indent=1)
-    return rest.rstrip("}\n") + ',\n "rows": [\n' + rows + "\n ]\n}\n"
+    return rest[: rest.rindex("}")].rstrip() + ',\n "rows": [\n' + rows + "\n ]\n}\n"

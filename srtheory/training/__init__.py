@@ -3,7 +3,8 @@
 from srtheory.training.engine import NonFinite, Outcome, load_network, train
 from srtheory.training.evaluation import Measured, evaluate
 from srtheory.training.recipes import Decloss, Recipe, Sisr
-from srtheory.training.upscaling import upscale_tensor
+from srtheory.training.recipes.base import l1
+from srtheory.training.upscaling import upscale_file, upscale_tensor
 
 __all__ = [
     "Decloss",
@@ -13,7 +14,9 @@ __all__ = [
     "Recipe",
     "Sisr",
     "evaluate",
+    "l1",
     "load_network",
     "train",
+    "upscale_file",
     "upscale_tensor",
 ]

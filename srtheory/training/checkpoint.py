@@ -37,14 +37,16 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
+        kept = "; the one before it is intact" if path.exists() else ""
+        raise unwritable(path, error, f", {len(content) / 2**20:.1f} MiB", kept) from error
+    finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        kept = "; the one before it is intact" if path.exists() else ""
-        raise OSError(
-            error.errno,
-            f"{path} could not be written ({error.strerror}, {len(content) / 2**20:.1f} MiB){kept}: make room, then go "
-            "on with --resume",
-        ) from error
+
+
+def unwritable(path: Path, error: OSError, size: str = "", kept: str = "") -> OSError:
+    text = f"{path} could not be written ({error.strerror}{size}){kept}: make room, then go on with --resume"
+    return OSError(error.errno, text)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -110,15 +112,17 @@ def restore(
         load_weights(net, part_of(tensors, player), source)
         optimizer = optimizers[player]
         state: dict[int, dict[str, Tensor]] = {}
-        for number, (name, _) in enumerate(net.named_parameters()):
-            keys = {
-                key: tensors[f"adam.{player}/{name}/{key}"]
-                for key in MOMENTS
-                if f"adam.{player}/{name}/{key}" in tensors
-            }
+        for number, (name, parameter) in enumerate(net.named_parameters()):
+            begin = f"adam.{player}/{name}/"
+            keys = {key: _laid_out(tensors[begin + key], parameter) for key in MOMENTS if begin + key in tensors}
             if keys:
                 state[number] = keys
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Put what is kept of a parameter in its memory layout: fused Adam goes through both in the order of the bytes."""
+    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 
 def part_of(tensors: Mapping[str, Tensor], player: str) -> dict[str, Tensor]:

@@ -21,13 +21,14 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from srtheory import __version__
-from srtheory.data import Pictures
+from srtheory.data import Pictures, list_pictures
 from srtheory.training.checkpoint import (
     CHECKPOINT,
     load_weights,
     read_tensors,
     restore,
     state_of,
+    unwritable,
     weights_at,
     write_tensors,
     write_whole,
@@ -38,6 +39,8 @@ from srtheory.training.recipes import RECIPES, Recipe
 
 BETAS = (0.9, 0.999)
 TRIALS = 3  # steps that the forecast tries on copies
+LEAST_SCALE = 2.0**-20  # of losses in float16; gradients that overflow even so are broken
+SCORES = ("psnr", "ssim", "bicubic")
 Say = Callable[[str], None]
 
 
@@ -140,7 +143,7 @@ class _Player:
     def _run(self, called: Any, x: Tensor) -> Tensor:
         half = self.precision in ("bfloat16", "float16")
         with torch.autocast(self.device.type, dtype=getattr(torch, self.precision) if half else None, enabled=half):
-            made: Tensor = called(x.contiguous(memory_format=self.format))
+            made: Tensor = called(x.to(self.dtype).contiguous(memory_format=self.format))
         return made.to(self.dtype)
 
 
@@ -155,11 +158,15 @@ class _Run:
         self.step, self.spent = 0, 0.0  # steps done, seconds of earlier calls
         self.scores: dict[int, dict[str, float]] = {}
         self.asked = ""  # why to stop
-        self.window: list[Tensor] = []
+        self.window: list[Tensor] = []  # terms and gradients since the last line of the log
         self.names: list[str] = []
+        self.wide = torch.float32 if device.type == "mps" else torch.float64  # which Apple's GPUs do not have
         self.opened: Pictures | None = None  # to be closed here
+        self.strict = torch.are_deterministic_algorithms_enabled()
 
     def close(self) -> None:
+        if self.recipe.deterministic:
+            torch.use_deterministic_algorithms(self.strict)
         if self.opened is not None:
             self.opened.close()
 
@@ -171,12 +178,14 @@ class _Run:
         resume: bool,
         keep: str,
     ) -> Outcome:
-        recipe, going_on = self.recipe, self._prepare(resume)
+        recipe, saved = self.recipe, self._saved(resume)
+        if validation is not None:
+            list_pictures(validation)  # to hear now, not after hours, that there are none
         if recipe.deterministic:
             torch.use_deterministic_algorithms(True)
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         players = {
-            name: _Player(net, recipe, self.device, self.ranks) for name, net in self._networks(going_on).items()
+            name: _Player(net, recipe, self.device, self.ranks) for name, net in self._networks(saved is None).items()
         }
         self.players = players
         self.optimizers = {
@@ -193,14 +202,15 @@ class _Run:
                     data, self.device, keep, progress=lambda done, total: bar(done, total, "")
                 )
         self.pictures.check_crop(recipe.crop)
-        if going_on:
-            self._restore()
-        else:
+        if saved is None:
             self._write_settings()
+        else:
+            self._restore(*saved)
         self._describe(budget)
-        if not going_on:
+        if saved is None:
             self._score(validation)
             self._save()
+        del saved  # its memory is needed
         state = self._loop(validation, budget)
         if state != "interrupted" and self.step not in self.scores:
             self._score(validation)
@@ -217,6 +227,8 @@ class _Run:
         look = 1 if self.device.type == "cpu" else recipe.log_every  # looking makes a GPU wait
         with _signals(self), _bar(self.say, recipe.NAME) as bar:
             while self.step < recipe.steps:
+                if recipe.validate_every and self.step % recipe.validate_every == 0 and self.step not in self.scores:
+                    self._score(validation)
                 self._move(self._batch(self.step))
                 self.step += 1
                 last = self.step == recipe.steps
@@ -232,8 +244,6 @@ class _Run:
                     self._save()
                 if stop and not last:
                     return stop
-                if recipe.validate_every and self.step % recipe.validate_every == 0:
-                    self._score(validation)
         return "done"
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
@@ -267,15 +277,16 @@ class _Run:
             names += [*terms, f"gradient of {name}"]
         self.scaler.update()
         self.names = names
-        self.window.append(torch.stack([value.double() for value in values]))
+        self.window.append(torch.stack([value.to(self.wide) for value in values]))
 
     def _check(self) -> None:
         """Stop if what was remembered since the last line of the log is not finite."""
         if not self.window:
             return
         rows = torch.stack(self.window[-1:] if self.device.type == "cpu" else self.window).cpu()
-        watched = torch.tensor([self.scaler.is_enabled() and name.startswith("gradient") for name in self.names])
-        bad = (~rows.isfinite() & ~watched).nonzero()
+        skipped = self.scaler.is_enabled() and self.scaler.get_scale() >= LEAST_SCALE  # and the scale halved
+        allowed = torch.tensor([skipped and name.startswith("gradient") for name in self.names])
+        bad = (~rows.isfinite() & ~allowed).nonzero()
         if len(bad):
             row, column = bad[0].tolist()
             step = self.step - len(rows) + row
@@ -312,36 +323,38 @@ class _Run:
 
     # What is kept in the folder.
 
-    def _prepare(self, resume: bool) -> bool:
-        """Return whether there is a run to go on with."""
-        there = (self.folder / CHECKPOINT).is_file()
-        if there and not resume:
+    def _saved(self, resume: bool) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Return the checkpoint of the run to go on with, if there is one."""
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return None
+        if not resume:
             raise FileExistsError(
                 f"{self.folder} holds a run already; go on with it by --resume, or choose another --out"
             )
-        if there:
-            saved = json.loads((self.folder / "settings.json").read_text())
-            now = settings_of(self.recipe)
-            differ = [key for key in now if saved.get(key) != now[key]]
-            if differ:
-                key = differ[0]
-                raise ValueError(
-                    f"{self.folder} was begun with {key}={saved.get(key)}, not {now[key]}; resume it with the same "
-                    "settings, or choose another --out"
-                )
-        elif self.rank == 0:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        return there
+        tensors, about = read_tensors(path)
+        if "settings" not in about:
+            raise ValueError(f"{path} was not written by srtheory train; choose another --out")
+        begun, now = about["settings"], settings_of(self.recipe)
+        differ = [key for key in now if begun.get(key) != now[key]]
+        if differ:
+            key = differ[0]
+            raise ValueError(
+                f"{self.folder} was begun with {key}={begun.get(key)}, not {now[key]}; resume it with the same "
+                "settings, or choose another --out"
+            )
+        return tensors, about
 
     def _write_settings(self) -> None:
         if self.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / "settings.json", json.dumps(settings_of(self.recipe), indent=1).encode())
-            for name in ("log.csv", "scores.csv"):
+            for name in ("log.csv", "scores.csv", "not_finite.json"):
                 (self.folder / name).unlink(missing_ok=True)
 
-    def _networks(self, going_on: bool) -> dict[str, nn.Module]:
+    def _networks(self, new: bool) -> dict[str, nn.Module]:
         networks = self.recipe.make_players()
-        if self.recipe.start and not going_on:
+        if self.recipe.start and new:
             weights, _, source = weights_at(self.recipe.start)
             load_weights(networks["net"], weights, source)
         return networks
@@ -358,16 +371,17 @@ class _Run:
             "seconds": self._seconds(),
             "scaler": self.scaler.state_dict(),
             "scores": self.scores,
+            "window": [row.tolist() for row in self.window],
             "settings": settings_of(self.recipe),
         }
 
-    def _restore(self) -> None:
-        path = self.folder / CHECKPOINT
-        tensors, about = read_tensors(path)
+    def _restore(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
         modules = {name: player.module for name, player in self.players.items()}
-        restore(tensors, modules, self.optimizers, path)
+        restore(tensors, modules, self.optimizers, self.folder / CHECKPOINT)
         self.step, self.spent = about["step"], about["seconds"]
-        self.scores = {int(step): scores for step, scores in about["scores"].items()}
+        self.window = list(torch.tensor(about.get("window", []), dtype=self.wide, device=self.device))
+        self.scores = _scores(self.folder / "scores.csv", self.step)  # some are measured after it was saved
+        self.scores |= {int(step): scores for step, scores in about["scores"].items()}
         if about["scaler"]:
             self.scaler.load_state_dict(about["scaler"])
         if self.rank == 0:
@@ -386,17 +400,26 @@ class _Run:
 
     def _score(self, validation: str | Path | None) -> None:
         """Measure on the validation pictures; the others wait."""
-        if validation is not None and self.rank == 0:
+        if validation is None:
+            return
+        means = {}
+        if self.rank == 0:
             net = self.players["net"].alone
             means = mean_of(evaluate(net, validation, self.recipe.scale, device=self.device))
-            self.scores[self.step] = means
             _append(self.folder / "scores.csv", ["step", *means], [self.step, *(round(x, 5) for x in means.values())])
             self.say(
                 f"step {self.step}: PSNR-Y {means['psnr']:.3f} dB, {means['psnr'] - means['bicubic']:+.3f} against "
                 f"bicubic; SSIM {means['ssim']:.4f}"
             )
-        if self.ranks > 1:
-            torch.distributed.barrier()
+        self.scores[self.step] = self._told(means)
+
+    def _told(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Tell the others what rank 0 measured."""
+        if self.ranks == 1:
+            return dict(means)
+        numbers = torch.tensor([means.get(name, 0.0) for name in SCORES], dtype=torch.float64, device=self.device)
+        torch.distributed.broadcast(numbers, 0)
+        return dict(zip(SCORES, numbers.tolist(), strict=True))
 
     def _seconds(self) -> float:
         return self.spent + time.monotonic() - self.begun
@@ -425,14 +448,15 @@ class _Run:
         modules = {name: player.module for name, player in self.players.items()}
         before = {name: deepcopy(module.state_dict()) for name, module in modules.items()}
         optimizers = {name: deepcopy(optimizer.state_dict()) for name, optimizer in self.optimizers.items()}
-        scaler, times = deepcopy(self.scaler.state_dict()), []
+        scaler, window, times = deepcopy(self.scaler.state_dict()), self.window, []
+        self.window = []
         for _ in range(TRIALS):
             start = time.monotonic()
             self._move(self._batch(self.step))
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             times.append(time.monotonic() - start)
-        self.window.clear()
+        self.window = window
         for name, module in modules.items():
             module.load_state_dict(before[name])
             self.optimizers[name].load_state_dict(optimizers[name])
@@ -615,13 +639,36 @@ def _append(path: Path, names: Sequence[str], values: Sequence[float]) -> None:
     if not path.exists():
         writer.writerow(names)
     writer.writerow(values)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line.getvalue())
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line.getvalue())
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _cut(path: Path, step: int) -> None:
     """Take away the lines after a step, and one that was cut off."""
-    if path.is_file():
-        head, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
-        kept = [line for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
-        write_whole(path, "\n".join([head, *kept, ""]).encode())
+    lines = _lines(path, step)
+    if lines:
+        write_whole(path, "\n".join([*lines, ""]).encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _scores(path: Path, step: int) -> dict[int, dict[str, float]]:
+    """Read what was measured up to a step."""
+    rows = csv.DictReader(_lines(path, step))
+    return {int(row["step"]): {name: float(row[name]) for name in SCORES} for row in rows}
+
+
+def _lines(path: Path, step: int) -> list[str]:
+    """Return the head and the lines up to a step, each of them whole."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    numbers = [line.split(",")[0] for line in lines]
+    return [
+        line
+        for line, number in zip(lines, numbers, strict=True)
+        if number == "step" or (number.isdigit() and int(number) <= step)
+    ]

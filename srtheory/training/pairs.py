@@ -19,7 +19,12 @@ def degrade(hr: Tensor, scale: int, margin: int = 0) -> Tensor:
 
     Returns:
         (..., ceil(H / scale) - 2 * margin, ceil(W / scale) - 2 * margin), in [0, 1].
+
+    Raises:
+        ValueError: another scale.
     """
+    if scale not in _RESIZE:
+        raise ValueError(f"scale must be 2, 3 or 4, not {scale!r}")
     lr = _RESIZE[scale](hr)
     lr = lr[..., margin : lr.shape[-2] - margin, margin : lr.shape[-1] - margin]
     return eight_bits(lr)

@@ -12,6 +12,7 @@ from srtheory.data.pictures import read_layers
 from srtheory.operators import Resize
 
 TILE, MARGIN = 256, 32  # LR pixels: side of a tile, and what it sees beyond on each side
+TRANSPARENT = ("PNG", "TIFF", "WEBP")  # formats that hold transparency
 
 
 @torch.inference_mode()
@@ -42,7 +43,14 @@ def upscale_tensor(
 
     Returns:
         (C, scale * h, scale * w), on the CPU, not clipped.
+
+    Raises:
+        ValueError: a tile that is not positive, or a margin that is not even and positive.
     """
+    if tile < 1:
+        raise ValueError(f"tile must be at least 1 LR pixel, not {tile}")
+    if margin < 2 or margin % 2:
+        raise ValueError(f"margin must be a multiple of 2 LR pixels, and positive, not {margin}")
     height, width = lr.shape[-2:]
     if max(height, width) <= tile + 2 * margin:
         return net(lr[None].to(device))[0].cpu()
@@ -121,7 +129,7 @@ def upscale_file(
     if formats.get(target.suffix.lower()) not in Image.SAVE:
         raise ValueError(f"{target}: {target.suffix or 'no ending'} is no picture format to write; .png is")
     lr, alpha, gray = read_layers(source)
-    if alpha is not None and target.suffix.lower() in (".jpg", ".jpeg", ".bmp", ".ppm"):
+    if alpha is not None and formats[target.suffix.lower()] not in TRANSPARENT:
         raise ValueError(f"{target}: {source} has transparency, which {target.suffix} cannot hold; write a .png")
     sr = upscale_tensor(net, lr, scale, tile=tile, device=device, progress=progress).clamp(0, 1)
     layers = [sr] if alpha is None else [sr, Resize(1 / scale)(alpha).clamp(0, 1)]
@@ -129,12 +137,16 @@ def upscale_file(
     if gray:
         layers[0] = sr.mean(0, keepdim=True)
     pixels = (torch.cat(layers) * largest).round().movedim(0, -1).numpy()
-    image = Image.fromarray(pixels.squeeze(-1).astype(np.uint16 if gray == 16 else np.uint8))
+    pixels = pixels.astype(np.uint16 if gray == 16 else np.uint8)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     part = target.with_name(target.name + ".part")
     try:
         image.save(part, format=formats[target.suffix.lower()])
         part.replace(target)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
+        text = f"{target} could not be written ({reason})"
+        raise (OSError(number, text) if number else OSError(text)) from error
+    finally:
         part.unlink(missing_ok=True)
-        raise OSError(error.errno, f"{target} could not be written ({error.strerror or error})") from error
     return sr.shape[-2], sr.shape[-1]

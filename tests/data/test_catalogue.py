@@ -304,7 +304,11 @@ def test_no_network(tmp_path, server, monkeypatch):
     monkeypatch.setitem(CATALOGUE, "plain", PictureSet("plain", "test", 1, "", "", "", (file,)))
     with pytest.raises(ConnectionError) as caught:
         get_set("plain", tmp_path)
-    for fragment in (file.address, "is there a network?", f"by hand and put it at {tmp_path / 'plain' / '0.png'}"):
+    for fragment in (
+        file.address,
+        "no network, or no such server",
+        f"by hand and put it at {tmp_path / 'plain' / '0.png'}",
+    ):
         assert fragment in str(caught.value)
 
 

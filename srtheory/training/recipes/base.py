@@ -108,6 +108,10 @@ class Recipe:
         for name in ("warmup", "seed", "validate_every", "l1_weight", "perceptual_weight", "gan_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be zero or more, and finite, not {getattr(self, name)}")
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2**63, not {self.seed}")
+        if not any(getattr(self, field.name) for field in fields(self) if field.name.endswith("_weight")):
+            raise ValueError("l1_weight, or another weight, must be positive: there is nothing to minimize")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be positive and finite, not {self.learning_rate}")
         if self.scale not in (2, 3, 4):
