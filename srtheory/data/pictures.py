@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF tags, and a value of the second
+WIDTH, LENGTH, BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 256, 257, 258, 262, 0  # TIFF tags, a value of the last
 SIXTEEN = ("I", "I;16", "I;16B", "I;16L")
 ORIENTATION = 274  # EXIF tag; from 5 on, height and width change places
 
@@ -132,6 +132,8 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with path.open("rb") as file, Image.open(file) as image:
             width, height = image.size
+            if image.format == "TIFF":  # whose size Pillow turns by itself
+                width, height = image.tag_v2[WIDTH], image.tag_v2[LENGTH]  # type: ignore[attr-defined]
             turned = image.getexif().get(ORIENTATION, 1) >= 5
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: not a readable picture, or cut off, or far too large ({error})") from error

@@ -27,7 +27,7 @@ from srtheory.metrics import (
     ssim,
     wavelet_distance,
 )
-from srtheory.training.checkpoint import write_whole
+from srtheory.training.checkpoint import alone, write_whole
 from srtheory.training.engine import Say, clock, device_of, load_network, name_of, settings_of, train
 from srtheory.training.pairs import bicubic, degrade, eight_bits
 from srtheory.training.recipes import Decloss, Sisr
@@ -283,24 +283,23 @@ def run(
             folder = out / f"second-{digest_of(recipe, digest_of(first))}"
         left = None if budget is None else budget - (time.monotonic() - begun)
         kept = folder / "measured.json"
-        if not kept.is_file():
-            say(f"{number} of {len(jobs)}: seed {seed}, {arm}")
-            if left is not None and left <= 0:
-                say(PAUSED)
-                return None
-            outcome = train(recipe, pictures, folder, device=device, budget=left, resume=True)
-            if outcome.state == "interrupted":
-                raise KeyboardInterrupt
-            if outcome.state != "done":
-                say(PAUSED)
-                return None
-            net, _ = load_network(folder, place)
-            content = {
-                "values": testing.measure(testing.made_by(net)),
-                "seconds": outcome.seconds,
-                "test": testing.sets,
-            }
-            write_whole(kept, json.dumps(content).encode())
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone(folder / ".measuring", wait=True):
+            if not kept.is_file():
+                say(f"{number} of {len(jobs)}: seed {seed}, {arm}")
+                if left is not None and left <= 0:
+                    say(PAUSED)
+                    return None
+                outcome = train(recipe, pictures, folder, device=device, budget=left, resume=True)
+                if outcome.state == "interrupted":
+                    raise KeyboardInterrupt
+                if outcome.state != "done":
+                    say(PAUSED)
+                    return None
+                net, _ = load_network(folder, place)
+                measured = testing.measure(testing.made_by(net))
+                content = {"values": measured, "seconds": outcome.seconds, "test": testing.sets}
+                write_whole(kept, json.dumps(content).encode())
         content = json.loads(kept.read_text())
         if content["test"] != testing.sets:
             raise ValueError(f"{folder} was measured on other pictures; give the same --test, or another --out")

@@ -19,16 +19,18 @@ MATCHED = ("L1 + DEC", "L1 + ours")  # whose PSNR the controls without training 
 
 def arms(scale: Scale) -> Arms:
     base = {"l1_weight": 1e-2, "decloss_weight": 0.0}
-    dec, ours = {"decloss_weight": 1e-2}, {"decloss_weight": 1e-2, **OURS}
+    dec, tenth, ours = {"decloss_weight": 1e-2}, {"decloss_weight": 1e-3}, {"decloss_weight": 1e-2, **OURS}
     gan, lp = {"gan_weight": 5e-3}, {"perceptual_weight": 1.0}
     return {
         CONTROL: base,
         "L1 + DEC": {**base, **dec},
+        "L1 + DEC / 10": {**base, **tenth},
         "norm + DEC": {**base, **dec, "l1_reduction": "picture"},
         "v1: sum + DEC": {**base, **V1},
         "L1 + ours": {**base, **ours},
         "L1 + GAN": {**base, **gan},
         "L1 + GAN + DEC": {**base, **gan, **dec},
+        "L1 + GAN + DEC / 10": {**base, **gan, **tenth},
         "L1 + GAN + ours": {**base, **gan, **ours},
         "L1 + VGG": {**base, **lp},
         "L1 + VGG + DEC": {**base, **lp, **dec},

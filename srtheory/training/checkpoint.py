@@ -1,9 +1,10 @@
 """Checkpoints: one file of tensors, written whole or not at all, and weights of networks to begin from."""
 
+import errno
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,32 @@ def write_whole(path: Path, content: bytes) -> None:
 def unwritable(path: Path, error: OSError, size: str = "", kept: str = "") -> OSError:
     text = f"{path} could not be written ({error.strerror}{size}){kept}: make room, then go on with --resume"
     return OSError(error.errno, text)
+
+
+@contextmanager
+def alone(path: Path, wait: bool = False) -> Iterator[None]:
+    """Keep other processes out by a lock on a file, which the system lifts if this process is killed.
+
+    Args:
+        path: the file, made if it is not there.
+        wait: wait for the others, rather than to raise.
+
+    Raises:
+        BlockingIOError: another process holds the lock.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise BlockingIOError(errno.EAGAIN, f"another process is at work in {path.parent}; wait for it") from error
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from srtheory import __version__
 from srtheory.data import Pictures, list_pictures
 from srtheory.training.checkpoint import (
     CHECKPOINT,
+    alone,
     load_weights,
     read_tensors,
     restore,
@@ -102,7 +103,7 @@ def train(
         ValueError: a budget that is not positive; settings that differ from those of the run to resume; pictures that
             are unreadable or smaller than a crop; weights of another network; a batch that the processes cannot share.
         NonFinite: a loss or a gradient is not finite; the message names the step, the term and the batch.
-        OSError: a checkpoint could not be written; the one before is intact.
+        OSError: a checkpoint could not be written, and the one before is intact; or another process trains in `out`.
     """
     begun = time.monotonic()
     if budget is not None and not 0 < budget < math.inf:
@@ -131,7 +132,8 @@ class _Player:
         self._called: Any = torch.compile(self.module) if recipe.compile else self.module
         if ranks > 1:
             ids = [device.index] if device.type == "cuda" else None
-            self._called = DistributedDataParallel(self._called, device_ids=ids, broadcast_buffers=False)
+            self._called = DistributedDataParallel(self._called, device_ids=ids)
+            self._called.broadcast_buffers = False  # each process normalizes with its own crops
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._run(self._called, x)
@@ -202,18 +204,22 @@ class _Run:
                     data, self.device, keep, progress=lambda done, total: bar(done, total, "")
                 )
         self.pictures.check_crop(recipe.crop)
-        if saved is None:
-            self._write_settings()
-        else:
-            self._restore(*saved)
-        self._describe(budget)
-        if saved is None:
-            self._score(validation)
-            self._save()
-        del saved  # its memory is needed
-        state = self._loop(validation, budget)
-        if state != "interrupted" and self.step not in self.scores:
-            self._score(validation)
+        if self.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with alone(self.folder / ".lock") if self.rank == 0 else nullcontext():
+            if saved is None:
+                self._write_settings()
+            else:
+                self._restore(*saved)
+            self._describe(budget)
+            if saved is None:
+                self._score(validation)
+                self._save()
+            del saved  # its memory is needed
+            state = self._loop(validation, budget)
+            if state != "interrupted" and validation is not None and self.step not in self.scores:
+                self._score(validation)
+                self._save()
         self.say(
             f"{state} after {self.step} of {recipe.steps} steps, {clock(self._seconds())} in all; the run is in "
             f"{self.folder}{'' if state == 'done' else '; go on with --resume'}"
@@ -347,7 +353,6 @@ class _Run:
 
     def _write_settings(self) -> None:
         if self.rank == 0:
-            self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / "settings.json", json.dumps(settings_of(self.recipe), indent=1).encode())
             for name in ("log.csv", "scores.csv", "not_finite.json"):
                 (self.folder / name).unlink(missing_ok=True)

@@ -126,6 +126,8 @@ class Recipe:
                 f"crop={self.crop} must be a multiple of 32 where gan_weight is not 0: the discriminator halves it "
                 "five times"
             )
+        if self.gan_weight and self.batch * self.crop < 64:
+            raise ValueError(f"batch must be at least 2 where gan_weight is not 0 and crop is {self.crop}, not 1")
 
     @classmethod
     def choices(cls) -> dict[str, tuple[str, ...]]:

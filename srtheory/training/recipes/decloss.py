@@ -1,5 +1,6 @@
 """The second stage: an L1-trained network trained on with DECLoss."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,10 +20,14 @@ class Decloss(Recipe):
 
     $$L = \omega_1 L_1 + \omega_2 L_p + \omega_3 L_d$$
 
-    Presets: "smoke" and "demo" start from the shipped tiny network and leave the perceptual loss out. "gpu" does so
-    with the baseline EDSR, which `start` must name. "paper" has COO's weights (0.01, 1, 0.01) and crops, "paper-v1"
-    those of COO-v1 (0.01, 1, 3e-5, with summed L1 and high-frequency enhancement); neither paper tells how long its
-    second stage is, and these take as many steps as the first.
+    The weights are COO's unless a preset says otherwise; the perceptual loss is left out unless `perceptual_weight` is
+    given, since it needs VGG's weights.
+
+    Presets: "smoke" and "demo" start from the shipped tiny network; "gpu" trains the baseline EDSR, and `start` must
+    name what it begins as. These three have a tenth of COO's weight of DECLoss, with which L1 keeps the upper hand.
+    "paper" has COO's weights (0.01, 1, 0.01) and crops, "paper-v1" those of COO-v1 (0.01, 1, 3e-5, with summed L1 and
+    high-frequency enhancement); neither paper tells how long its second stage is, and these take as many steps as the
+    first.
 
     Args:
         decloss_weight: $\omega_3$.
@@ -48,6 +53,7 @@ class Decloss(Recipe):
             "crop": 48,
             "batch": 4,
             "steps": 20,
+            "decloss_weight": 1e-3,
             "learning_rate": 2e-4,
             "log_every": 5,
             "save_every": 10,
@@ -58,6 +64,7 @@ class Decloss(Recipe):
             "crop": 96,
             "batch": 8,
             "steps": 500,
+            "decloss_weight": 1e-3,
             "learning_rate": 2e-4,
             "warmup": 20,
         },
@@ -66,6 +73,7 @@ class Decloss(Recipe):
             "crop": 128,
             "batch": 32,
             "steps": 10_000,
+            "decloss_weight": 1e-3,
             "learning_rate": 1e-4,
             "warmup": 100,
         },
@@ -81,6 +89,7 @@ class Decloss(Recipe):
         },
     }
 
+    l1_weight: float = 1e-2
     decloss_weight: float = 1e-2
     patch_size: int = 8
     threshold: float = 34.0
@@ -96,6 +105,8 @@ class Decloss(Recipe):
         super().__post_init__()
         if not 0 <= self.decloss_weight < float("inf"):
             raise ValueError(f"decloss_weight must be zero or more, and finite, not {self.decloss_weight}")
+        if math.isnan(self.threshold):
+            raise ValueError("threshold must be a number of dB, not nan")
         for name in ("t_pos", "t_neg"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, not {getattr(self, name)}")
