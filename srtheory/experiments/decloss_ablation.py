@@ -28,6 +28,7 @@ def arms(scale: Scale) -> Arms:
         "norm + DEC": {**base, **dec, "l1_reduction": "picture"},
         "v1: sum + DEC": {**base, **V1},
         "L1 + ours": {**base, **ours},
+        "L1 + ours / 10": {**base, **OURS, **tenth},
         "L1 + GAN": {**base, **gan},
         "L1 + GAN + DEC": {**base, **gan, **dec},
         "L1 + GAN + DEC / 10": {**base, **gan, **tenth},

@@ -13,8 +13,8 @@ THRESHOLDS = (30.0, 32.0, 34.0, 36.0, 38.0, 40.0)
 TEMPERATURES = (0.5, 1.0, 1.5, 2.0, 4.0, 8.0)
 BATCHES = ((32, 4), (28, 6), (24, 8), (16, 12), (12, 16))
 PATCHES = (1, 2, 3, 4, 8)
-DEC_WEIGHTS, OUR_WEIGHTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-GAN_WEIGHTS = (1e-5, 1e-4, 1e-3, 5e-3)
+DEC_WEIGHTS, OUR_WEIGHTS = (3e-4, 1e-3, 3e-3, 1e-2), (1e-4, 1e-3, 1e-2)
+GAN_WEIGHTS = (1e-4, 1e-3, 5e-3)
 SHARPENED, STRETCHED = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5), (0.01, 0.02, 0.04, 0.08, 0.15)
 
 

@@ -236,7 +236,7 @@ def test_other_settings_are_not_answered_with_what_was_made_ahead(folder):
         ):
             count, crop, seed, *more = settings
             grid, margin, part = (*more, *(1, 0, slice(None))[len(more) :])
-            for step in (0, 1):
+            for step in (0, 1, 2, 3):
                 places = Places(*(x[part] for x in pictures.places(step, count, crop, seed, grid)))
                 assert torch.equal(pictures.batch(step, *settings), sliced(pictures, places, crop, margin)), settings
 

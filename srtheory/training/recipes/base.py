@@ -245,9 +245,16 @@ def l1(sr: Tensor, hr: Tensor, reduction: str = "mean", ranks: int = 1) -> Tenso
             averaged over the batch; or "sum", the norms added up over the batch, as COO-v1 prints it.
         ranks: processes that share the batch; gradients are averaged over them, so that a sum must be multiplied.
 
+    Raises:
+        ValueError: shapes that differ, or another reduction.
+
     References:
         COO Eq. 43; COO-v1 Eq. 24; chapter ch11_training_with_decloss.
     """
+    if sr.shape != hr.shape:
+        raise ValueError(f"sr has shape {tuple(sr.shape)}, but hr {tuple(hr.shape)}; they must be the same")
+    if reduction not in CHOICES["l1_reduction"]:
+        raise ValueError(f"reduction must be one of {', '.join(CHOICES['l1_reduction'])}, not {reduction!r}")
     error = (sr - hr).abs()
     if reduction == "mean":
         return error.mean()
