@@ -292,6 +292,26 @@ def test_stopped_between_checkpoint_and_validation(tmp_path, pictures, undisturb
     assert rows_of(tmp_path / "run" / "scores.csv") == rows_of(undisturbed("sisr") / "scores.csv")
 
 
+def test_stopped_between_validation_and_checkpoint(tmp_path, pictures, monkeypatch):
+    """A pause is measured, and that is saved; what was measured is not measured again if it was not."""
+    saved = _Run._save
+
+    def save(run):
+        if run.step == 1 and 1 in run.scores:
+            raise KeyboardInterrupt
+        saved(run)
+
+    monkeypatch.setattr(_Run, "_save", save)
+    recipe = PLAIN.changed(validate_every=1)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, pictures, tmp_path / "run", validation=pictures, budget=1e-9)
+    monkeypatch.undo()
+    assert [row["step"] for row in rows_of(tmp_path / "run" / "scores.csv")] == ["0", "1"]
+    outcome = train(recipe, pictures, tmp_path / "run", validation=pictures, resume=True)
+    assert list(outcome.scores) == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert [row["step"] for row in rows_of(tmp_path / "run" / "scores.csv")] == list("012345678")
+
+
 def test_lines_after_the_checkpoint_and_half_lines_are_cut(tmp_path, pictures, undisturbed):
     def stop(*_):
         raise RuntimeError("no more")
