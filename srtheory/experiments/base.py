@@ -290,7 +290,7 @@ def run(
                 if left is not None and left <= 0:
                     say(PAUSED)
                     return None
-                outcome = train(recipe, pictures, folder, device=device, budget=left, resume=True)
+                outcome = train(recipe, pictures, folder, device=device, budget=left, resume=True, say=_only_bar)
                 if outcome.state == "interrupted":
                     raise KeyboardInterrupt
                 if outcome.state != "done":
@@ -322,6 +322,10 @@ def run(
     )
     result.write(out / f"{experiment.name}.json")
     return result
+
+
+def _only_bar(line: str) -> None:
+    """Say nothing of an arm; on a terminal its progress bar shows."""
 
 
 def digest_of(recipe: Sisr | Decloss, start: str = "") -> str:

@@ -378,9 +378,12 @@ class _Run:
             "scores": self.scores,
             "window": [row.tolist() for row in self.window],
             "settings": settings_of(self.recipe),
+            "data": self.pictures.hash,
         }
 
     def _restore(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        if about.get("data", self.pictures.hash) != self.pictures.hash:
+            raise ValueError(f"{self.folder} was begun on other pictures; give the same --data, or another --out")
         modules = {name: player.module for name, player in self.players.items()}
         restore(tensors, modules, self.optimizers, self.folder / CHECKPOINT)
         self.step, self.spent = about["step"], about["seconds"]
@@ -548,11 +551,10 @@ def device_of(name: str) -> torch.device:
 
 
 def name_of(device: torch.device) -> str:
-    return (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"{device.type}, {torch.get_num_threads()} threads"
-    )
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    count = torch.get_num_threads()
+    return f"{device.type}, {count} thread{'s' if count > 1 else ''}"
 
 
 def memory_taken(device: torch.device) -> float:

@@ -375,6 +375,13 @@ def test_an_existing_run_is_not_overwritten(tmp_path, pictures):
     assert (tmp_path / "run" / CHECKPOINT).read_bytes() == content
 
 
+def test_other_pictures_are_refused(tmp_path, pictures):
+    train(PLAIN, pictures, tmp_path / "run", budget=1e-9)
+    others = save_photographs(tmp_path / "others", ("astronaut", "chelsea"))
+    with pytest.raises(ValueError, match=r"run was begun on other pictures; give the same --data, or another --out"):
+        train(PLAIN, others, tmp_path / "run", resume=True)
+
+
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
