@@ -91,7 +91,7 @@ PUBLIC = {
         "upscale_file",
         "upscale_tensor",
     ],
-    "srtheory.experiments": ["Result", "get", "listed"],
+    "srtheory.experiments": ["Result", "Row", "get", "listed"],
     "srtheory.plots": ["Drawn", "Slider", "curves", "pictures", "slider"],
     "srtheory.cli": ["main"],
 }

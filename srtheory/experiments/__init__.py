@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from srtheory.experiments.base import RECORDED, SCALES, Experiment, Result, run
+from srtheory.experiments.base import RECORDED, SCALES, Experiment, Result, Row, run
 from srtheory.experiments.decloss_ablation import EXPERIMENT as ABLATION
 from srtheory.experiments.decloss_others import EXPERIMENTS as OTHERS
 from srtheory.training.engine import Say
 
-__all__ = ["Result", "get", "listed"]
+__all__ = ["Result", "Row", "get", "listed"]
 
 EXPERIMENTS: dict[str, Experiment] = {one.name: one for one in (ABLATION, *OTHERS)}
 
@@ -34,7 +34,7 @@ def get(
 
     Args:
         name: one of `listed`.
-        preset: "recorded"; or "smoke" (seconds), "demo" (up to twenty minutes on two cores), "gpu" (the baseline EDSR),
+        preset: "recorded"; or "smoke" (seconds), "demo" (about twenty minutes on two cores), "gpu" (the baseline EDSR),
             "paper" (RRDB, the papers' steps), which run it.
         data: folders of training pictures.
         test: folders of pictures to measure on.

@@ -53,8 +53,10 @@ def batches(scale: Scale) -> Arms:
 
 
 def patch_sizes(scale: Scale) -> Arms:
-    """COO-v1's sizes; half the batch, as there, and crops that all of them divide."""
-    size = {"batch": max(scale.second["batch"] // 2, 1), "crop": scale.second["crop"] // 48 * 48}
+    """COO-v1's sizes; half the batch, as there, and crops that all of them divide, small where the scale is: patches of
+    one pixel make many pairs."""
+    crop = 48 if scale.second["batch"] < 32 else scale.second["crop"] // 48 * 48
+    size = {"batch": max(scale.second["batch"] // 2, 1), "crop": crop}
     return {
         CONTROL: {**BASE, **size},
         **{f"{patch}x{patch}": {**DEC, **size, "patch_size": patch} for patch in PATCHES},
