@@ -18,7 +18,7 @@ help:
 	@echo "make execute  run the chapters anew and store their outputs; CHAPTERS=ch02 runs one"
 	@echo "make ledger   write the rows of book/claims.yml into the chapters' last cells"
 	@echo "make serve    show the built book on this machine; PORT=8000"
-	@echo "make bench    speed, as ratios within one run; five minutes"
+	@echo "make bench    speed, as ratios within one run; ten minutes"
 	@echo "make clean    remove the environment and the built book"
 	@echo "PYTHON=/path/to/python chooses the Python of a new environment (after make clean)"
 

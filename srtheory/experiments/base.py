@@ -185,7 +185,8 @@ class Result:
         sets = ", ".join(f"{one['pictures']} of {one['name']}" for one in o["test"])
         return (
             f"preset {self.preset}: {o['network']}, first stage {o['first_steps']} steps, second {o['steps']} steps of "
-            f"{o['batch']} crops of {o['crop']}, {o['seeds']} seeds; trained on {o['train']['pictures']} pictures of "
+            f"{o['batch']} crops of {o['crop']} at a learning rate of {o['second']['learning_rate']:g}, "
+            f"{o['seeds']} seeds; trained on {o['train']['pictures']} pictures of "
             f"{', '.join(o['train']['name'])}, measured on {sets}; {o['device']}, {clock(o['seconds'])}; srtheory "
             f"{o['srtheory']} {o['commit'] or ''}, torch {o['torch']}, {o['date']}"
         )
