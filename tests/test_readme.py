@@ -56,5 +56,5 @@ def test_no_file_names_the_data_folder_outside_tests():
         pytest.skip("not a git checkout")
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for name in tracked:
-        if name.split("/")[0] not in ("tests", "benchmarks") and not name.endswith((".png", ".ipynb")):
+        if name.split("/")[0] not in ("tests", "benchmarks") and not name.endswith((".png", ".ipynb", ".safetensors")):
             assert "shared" + "/" not in (ROOT / name).read_text(encoding="utf-8"), name

@@ -127,7 +127,7 @@ def test_what_is_said(tmp_path, pictures):
     train(PLAIN, pictures, tmp_path / "run", validation=pictures, say=lines.append)
     text = "\n".join(lines)
     assert lines[0].startswith("recipe=sisr network=edsr-tiny scale=2 ")
-    assert "3 pictures, kept on the device; 31,043 parameters; float32 on cpu, 1 threads" in text
+    assert "3 pictures, kept on the device; 31,043 parameters; float32 on cpu, 1 thread" in text
     assert "forecast: 8 steps of " in text
     assert "GiB" in text
     assert "against bicubic; SSIM" in text
