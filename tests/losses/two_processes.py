@@ -32,12 +32,13 @@ def main(rank: int, rendezvous: str, out: str, unequal: bool, backend: str) -> N
         loss = decloss(network(blurred[mine]) + blurred[mine], hr[mine], gather=True, backend=backend)
     except ValueError as error:
         print(error)
-        return
-    loss.backward()
-    gradient = torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
-    dist.all_reduce(gradient)
-    if rank == 0:
-        torch.save({"value": loss.detach(), "gradient": gradient / 2}, out)
+    else:
+        loss.backward()
+        gradient = torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+        dist.all_reduce(gradient)
+        if rank == 0:
+            torch.save({"value": loss.detach(), "gradient": gradient / 2}, out)
+    dist.barrier()  # a process that ends while another still talks to it may abort
     dist.destroy_process_group()
 
 

@@ -42,6 +42,7 @@ def main(rank: int, rendezvous: str, out: str) -> None:
         print(error)
     if rank == 0:
         torch.save(found, out)
+    dist.barrier()
     dist.destroy_process_group()
 
 
