@@ -34,7 +34,7 @@ def get(
 
     Args:
         name: one of `listed`.
-        preset: "recorded"; or "smoke" (seconds), "demo" (about twenty minutes on two cores), "gpu" (the baseline EDSR),
+        preset: "recorded"; or "smoke" (seconds), "demo" (about half an hour on two cores), "gpu" (the baseline EDSR),
             "paper" (RRDB, the papers' steps), which run it.
         data: folders of training pictures.
         test: folders of pictures to measure on.
