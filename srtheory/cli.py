@@ -141,7 +141,11 @@ def _budget(text: str) -> float:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    """Print a line, above a progress bar where there is one."""
+    from tqdm import tqdm
+
+    tqdm.write(line)
+    sys.stdout.flush()
 
 
 def _data(asked: argparse.Namespace) -> int:
@@ -185,6 +189,8 @@ def _evaluate(asked: argparse.Namespace) -> int:
         asked.sr and asked.hr and not (asked.run or asked.data)
     ):
         raise ValueError("evaluate takes --run RUN --data DIR, or --sr DIR --hr DIR")
+    if asked.csv and not Path(asked.csv).parent.is_dir():
+        raise FileNotFoundError(f"{Path(asked.csv).parent}: no such folder to write to")
     rows: list[dict[str, str | float]]
     if asked.run:
         from srtheory.training import evaluate, load_network
@@ -234,7 +240,10 @@ def _upscale(asked: argparse.Namespace) -> int:
         if target.exists() and not target.is_dir():
             raise ValueError(f"{source} is a folder, but {target} is a file; give a folder for the results")
         target.mkdir(parents=True, exist_ok=True)
-        pairs = [(path, target / f"{path.stem}.png") for path in list_pictures(source)]
+        found = list_pictures(source)
+        stems = [path.stem for path in found]
+        names = [path.stem if stems.count(path.stem) == 1 else path.name for path in found]
+        pairs = [(path, target / f"{name}.png") for path, name in zip(found, names, strict=True)]
     elif target.is_dir():
         pairs = [(source, target / f"{source.stem}.png")]
     failed = 0

@@ -97,6 +97,22 @@ def test_upscale_folder_goes_on_after_a_bad_file(capsys, pictures, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
+def test_upscale_folder_keeps_pictures_of_one_name_apart(capsys, pictures, tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in ("a.png", "a.bmp", "b.png"):
+        Image.open(pictures / "astronaut.png").crop((0, 0, 16, 16)).save(source / name)
+    assert said(capsys, "upscale", source, "-o", tmp_path / "out")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.bmp.png", "a.png.png", "b.png"]
+
+
+def test_out_that_is_a_file(capsys, pictures, tmp_path):
+    (tmp_path / "run").write_text("a file")
+    code, _, err = said(capsys, "train", "sisr", "--preset", "smoke", "--data", pictures, "--out", tmp_path / "run")
+    assert code == 2
+    assert "run is a file; a run takes a folder" in err
+
+
 def test_list_of_sets_and_experiments(capsys):
     assert "bsds500" in said(capsys, "data", "list")[1]
     assert "decloss-ablation" in said(capsys, "experiment", "list")[1]
@@ -127,6 +143,11 @@ ROWS = [
     ("run", ["evaluate", "--run", "nothing", "--data", "."], "nothing is no run: no folder with a checkpoint"),
     ("halves", ["evaluate", "--run", "tiny"], "evaluate takes --run RUN --data DIR, or --sr DIR --hr DIR"),
     ("both", ["evaluate", "--run", "r", "--data", ".", "--sr", ".", "--hr", "."], "evaluate takes --run RUN"),
+    (
+        "csv",
+        ["evaluate", "--run", "tiny", "--data", ".", "--csv", "no/x.csv"],
+        "no: no such folder to write to",
+    ),
     ("neither", ["evaluate"], "evaluate takes --run RUN"),
     ("no picture", ["upscale", "none.png", "-o", "out.png"], "none.png: no such file"),
     ("tile", ["upscale", "none.png", "-o", "out.png", "--tile", "2"], "--tile must be at least 16 LR pixels, not 2"),

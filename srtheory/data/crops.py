@@ -114,7 +114,7 @@ class Pictures:
             raise ValueError(
                 f"{self.paths[small[0]]} is {height}x{width}, smaller than a crop of {crop}x{crop}"
                 f"{f', and so are {len(small) - 1} more' if len(small) > 1 else ''}; take smaller crops "
-                f"(crop={int(self.sizes.min())} would fit all), or remove what is too small"
+                f"(the smallest side of all is {int(self.sizes.min())}), or remove what is too small"
             )
 
     def places(self, step: int, count: int, crop: int, seed: int, grid: int = 1) -> Places:

@@ -171,10 +171,11 @@ class Result:
         """Return the means and spreads as text, an arm a line."""
         shown = self.arms if arms is None else list(arms)
         width = max(len(arm) for arm in [*shown, *self.not_tested])
-        cells = [[f"{metric:>16}" for metric in metrics]]
+        cells = [[f"{metric:>18}" for metric in metrics]]
         for arm in shown:
             pairs = [self.mean(arm, metric) for metric in metrics]
-            cells.append([f"{f'{mean:.3f} +- {spread:.3f}':>16}" for mean, spread in pairs])
+            texts = [f"{mean:.3f}" + (f" +- {spread:.3f}" if spread == spread else "") for mean, spread in pairs]
+            cells.append([f"{text:>18}" for text in texts])
         lines = [f"{name:{width}}{''.join(line)}" for name, line in zip(["", *shown], cells, strict=True)]
         lines += [f"{arm:{width}}  not tested: {why}" for arm, why in self.not_tested.items() if arms is None]
         return "\n".join(lines)

@@ -203,7 +203,8 @@ class _Run:
                 self.pictures = self.opened = Pictures(
                     data, self.device, keep, progress=lambda done, total: bar(done, total, "")
                 )
-        self.pictures.check_crop(recipe.crop)
+        if saved is None:
+            self.pictures.check_crop(recipe.crop)
         if self.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
         with alone(self.folder / ".lock") if self.rank == 0 else nullcontext():
@@ -232,6 +233,7 @@ class _Run:
         recipe = self.recipe
         look = 1 if self.device.type == "cpu" else recipe.log_every  # looking makes a GPU wait
         with _signals(self), _bar(self.say, recipe.NAME) as bar:
+            bar(self.step, recipe.steps, "")
             while self.step < recipe.steps:
                 if recipe.validate_every and self.step % recipe.validate_every == 0 and self.step not in self.scores:
                     self._score(validation)
@@ -332,6 +334,8 @@ class _Run:
     def _saved(self, resume: bool) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Return the checkpoint of the run to go on with, if there is one."""
         path = self.folder / CHECKPOINT
+        if self.folder.exists() and not self.folder.is_dir():
+            raise NotADirectoryError(f"{self.folder} is a file; a run takes a folder")
         if not path.is_file():
             return None
         if not resume:
@@ -447,8 +451,8 @@ class _Run:
             return
         seconds, memory = self._trial()
         text = f"forecast: {left} steps of {1000 * seconds:.3g} ms, {clock(left * seconds)}; {memory / 2**30:.2f} GiB"
-        if budget is not None and left * seconds > budget:
-            text += f"; the budget of {clock(budget)} is for about {int(budget / seconds)} of them"
+        if budget is not None and left * seconds > (rest := max(budget - (time.monotonic() - self.begun), 0)):
+            text += f"; what is left of the budget, {clock(rest)}, is for about {max(int(rest / seconds), 1)} of them"
         self.say(text)
 
     def _trial(self) -> tuple[float, float]:

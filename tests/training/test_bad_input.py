@@ -177,7 +177,7 @@ CALLS = [
         "large crop",
         trained(ARMS["sisr"].changed(crop=64)),
         ValueError,
-        "astronaut.png is 48x52, smaller than a crop of 64x64, and so are 2 more; take smaller crops (crop=48 would",
+        "astronaut.png is 48x52, smaller than a crop of 64x64, and so are 2 more; take smaller crops (the smallest",
     ),
     ("validation", trained(validation="/nowhere"), NotADirectoryError, "/nowhere is not a folder"),
 ]

@@ -134,7 +134,7 @@ def test_what_is_said(tmp_path, pictures):
     assert lines[-1].startswith("done after 8 of 8 steps")
     lines.clear()
     train(PLAIN, pictures, tmp_path / "short", budget=1e-9, say=lines.append)
-    assert any("; the budget of 0 s is for about 0 of them" in line for line in lines)
+    assert any("; what is left of the budget, 0 s, is for about 1 of them" in line for line in lines)
     assert lines[-1].startswith("paused after 1 of 8 steps")
     assert lines[-1].endswith("go on with --resume")
 
