@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import io
-import os
 import re
 import signal
 import socket
@@ -235,8 +234,8 @@ def check_resumed(server: Server) -> None:
 def test_ctrl_c_leaves_only_parts_and_the_next_run_continues(tmp_path, server):
     def press():
         wait_for_half(tmp_path, time.monotonic() + 30)
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.1)  # the other half must not be faster than the signal
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # as the terminal does
+        time.sleep(1)  # the other half must not be faster than the signal
 
     server.during = press
     with pytest.raises(KeyboardInterrupt):
