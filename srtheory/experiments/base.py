@@ -260,7 +260,10 @@ def run(
     The first stages and arms lie in `out`, so that experiments in one folder share what they have in common.
 
     Returns:
-        The result, or None if the budget was spent before.
+        The result, or None if the budget, in seconds, was spent before.
+
+    Raises:
+        ValueError: an arm in `out` was measured on other pictures, or trained on others.
     """
     begun = time.monotonic()
     out, scale, place = Path(out), SCALES[preset], device_of(device)
