@@ -1,5 +1,8 @@
 """What all tests share: one seed, one thread, and hypothesis without a clock, a database or luck."""
 
+import signal
+import sys
+
 import pytest
 import torch
 from hypothesis import settings
@@ -13,3 +16,15 @@ torch.set_num_threads(1)  # small problems: a second thread mostly waits, for mi
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def signals_as_on_a_terminal():
+    """Signals as a program on a terminal hears them; one that runs in the background inherits them ignored."""
+    numbers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    if sys.platform != "win32":
+        numbers[signal.SIGHUP] = signal.SIG_DFL
+    before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

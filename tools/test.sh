@@ -11,7 +11,7 @@ step "types" "$python" -m mypy
 step "book" "$python" tools/build_book.py
 step "tests" "$python" -m pytest
 step "chapters, run anew and compared" "$python" -m pytest --nbval --nbval-current-env \
-    --nbval-sanitize-with tests/book/sanitize.cfg --nbval-cell-timeout 300 -p no:cacheprovider -W default chapters
+    --nbval-cell-timeout 300 -p no:cacheprovider -W default chapters
 echo
 echo "Passed: style, types, the book, the tests and every chapter, in $(($(date +%s) - start)) s."
 echo "The book is at _build/html/index.html"

@@ -230,6 +230,7 @@ def check_resumed(server: Server) -> None:
     assert int(second.removeprefix("bytes=").removesuffix("-")) >= 100_000
 
 
+@pytest.mark.usefixtures("signals_as_on_a_terminal")
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_leaves_only_parts_and_the_next_run_continues(tmp_path, server):
     def press():

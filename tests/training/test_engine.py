@@ -227,6 +227,7 @@ def test_seconds_add_up(tmp_path, pictures):
     assert all(1000 < float(row["seconds"]) < 1060 for row in rows_of(tmp_path / "run" / "log.csv"))
 
 
+@pytest.mark.usefixtures("signals_as_on_a_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("step", [2, 4])  # 4: when a validation is due
 def test_interrupted(tmp_path, pictures, undisturbed, number, step):
@@ -244,12 +245,14 @@ def test_interrupted(tmp_path, pictures, undisturbed, number, step):
     assert list(outcome.scores) == [0, 4, 8]
 
 
+@pytest.mark.usefixtures("signals_as_on_a_terminal")
 def test_interrupted_in_the_last_step_is_done(tmp_path, pictures, undisturbed):
     recipe = planted(PLAIN, at=8, plant=lambda *_: signal.raise_signal(signal.SIGINT))
     assert train(recipe, pictures, tmp_path / "run", validation=pictures).state == "done"
     assert differences(tmp_path / "run", undisturbed("sisr")) == []
 
 
+@pytest.mark.usefixtures("signals_as_on_a_terminal")
 def test_a_second_interrupt_ends_at_once(tmp_path, pictures, undisturbed):
     def twice(*_):
         signal.raise_signal(signal.SIGINT)
