@@ -16,6 +16,14 @@ __all__ = ["main"]
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 EXPECTED = (OSError, ValueError, FloatingPointError, ImportError, RuntimeError)
+PROTOCOL = """training: RGB, LR in 8 bits, luma not rounded, gray files as three channels, as validation loops do, up to
+0.02 dB above printed tables; matlab: 8-bit luma, gray files as one channel, bicubic of luma with nothing rounded
+between, as printed tables have it (%(default)s)"""
+SAID = {
+    "training": "protocol training (luma not rounded, gray files as three channels): up to 0.02 dB above "
+    "printed tables, for which there is --protocol matlab",
+    "matlab": "protocol matlab, as in printed tables: luma in 8 bits, gray files as one channel",
+}
 EPILOG = """examples:
   srtheory upscale photo.png -o larger.png
   srtheory data get bsds500 set5 --root pictures
@@ -97,11 +105,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(train)
 
     evaluate = command("evaluate", "measure a run on HR pictures, or a folder of results against originals", _evaluate)
-    evaluate.add_argument("--run", metavar="RUN", help="a run, or a shipped one: tiny, tiny-decloss")
+    evaluate.add_argument("--run", metavar="RUN", help="a run, a shipped one (tiny, tiny-decloss), or bicubic")
+    evaluate.add_argument("--scale", type=int, metavar="S", help="with --run bicubic: 2, 3 or 4 (4)")
     evaluate.add_argument("--data", metavar="DIR", help="with --run: folder of HR pictures")
     evaluate.add_argument("--sr", metavar="DIR", help="folder of results, anybody's")
     evaluate.add_argument("--hr", metavar="DIR", help="with --sr: folder of originals")
-    evaluate.add_argument("--suffix", default="", help="with --sr: what the results' names have in addition, as _x4")
+    evaluate.add_argument("--suffix", help="with --sr: what results' names have after originals', as _x4 (guessed)")
+    evaluate.add_argument("--prefix", help="with --sr: what they have before (guessed)")
+    evaluate.add_argument("--protocol", default="training", choices=["training", "matlab"], help=PROTOCOL)
     evaluate.add_argument("--channel", default="y", choices=["y", "rgb"], help="luma or all colors (%(default)s)")
     evaluate.add_argument("--border", type=int, metavar="N", help="pixels cropped at each side (the scale, else 4)")
     evaluate.add_argument("--csv", metavar="FILE", help="write the numbers, too")
@@ -189,6 +200,8 @@ def _evaluate(asked: argparse.Namespace) -> int:
         asked.sr and asked.hr and not (asked.run or asked.data)
     ):
         raise ValueError("evaluate takes --run RUN --data DIR, or --sr DIR --hr DIR")
+    if asked.sr and asked.scale is not None:
+        raise ValueError("--scale is for --run bicubic; with --sr the border says it: --border N")
     if asked.csv and not Path(asked.csv).parent.is_dir():
         raise FileNotFoundError(f"{Path(asked.csv).parent}: no such folder to write to")
     rows: list[dict[str, str | float]]
@@ -197,14 +210,27 @@ def _evaluate(asked: argparse.Namespace) -> int:
         from srtheory.training.engine import device_of
 
         device = device_of(asked.device)
-        net, recipe = load_network(asked.run, device)
-        measured = evaluate(net, asked.data, recipe.scale, channel=asked.channel, border=asked.border, device=device)
-        rows = [{"picture": m.name, "PSNR": m.psnr, "SSIM": m.ssim, "bicubic": m.bicubic} for m in measured]
+        options = {"channel": asked.channel, "border": asked.border, "device": device, "protocol": asked.protocol}
+        if asked.run == "bicubic":
+            measured = evaluate(None, asked.data, 4 if asked.scale is None else asked.scale, **options)
+            rows = [{"picture": m.name, "PSNR": m.psnr, "SSIM": m.ssim} for m in measured]
+        else:
+            net, recipe = load_network(asked.run, device)
+            if asked.scale not in (None, recipe.scale):
+                raise ValueError(f"--scale is for --run bicubic; {asked.run} enlarges {recipe.scale} times")
+            measured = evaluate(net, asked.data, recipe.scale, **options)
+            rows = [{"picture": m.name, "PSNR": m.psnr, "SSIM": m.ssim, "bicubic": m.bicubic} for m in measured]
     else:
         from srtheory.metrics import compare_folders
+        from srtheory.metrics.folders import guessed_names
 
+        prefix, suffix = asked.prefix or "", asked.suffix or ""
+        if asked.prefix is None and asked.suffix is None:
+            prefix, suffix = guessed_names(asked.sr, asked.hr)
+            if prefix or suffix:
+                _say(f"results are taken to be named {prefix}NAME{suffix}; --prefix and --suffix say otherwise")
         border = 4 if asked.border is None else asked.border
-        scores = compare_folders(asked.sr, asked.hr, asked.channel, border, asked.suffix)
+        scores = compare_folders(asked.sr, asked.hr, asked.channel, border, suffix, prefix, asked.protocol)
         rows = [{"picture": score.name, "PSNR": score.psnr, "SSIM": score.ssim} for score in scores]
     names = list(rows[0])[1:]
     means = {name: sum(float(row[name]) for row in rows) / len(rows) for name in names}
@@ -216,6 +242,7 @@ def _evaluate(asked: argparse.Namespace) -> int:
         cells = [f"{line[name]:>8.4f}" if isinstance(line[name], float) else f"{line[name]:>8}" for name in names]
         _say(f"{line['picture']:{max(width, 4)}}  {'  '.join(cells)}")
     _say(f"{'luma' if asked.channel == 'y' else 'RGB'}, decibels; {len(rows)} pictures")
+    _say(SAID[asked.protocol] if asked.channel == "y" else "protocol training, in RGB")
     if asked.csv:
         with Path(asked.csv).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["picture", *names], lineterminator="\n")

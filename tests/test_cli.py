@@ -84,6 +84,51 @@ def test_evaluate_folders(capsys, pictures, tmp_path):
     assert 34 < mean < 37  # 20 log10(255 / 5), and 1.3 dB for the range of luma
 
 
+def test_evaluate_guesses_names(capsys, pictures, tmp_path):
+    for path in pictures.iterdir():
+        Image.open(path).save(tmp_path / f"{path.stem}_x4_SR.png")
+    code, out, _ = said(capsys, "evaluate", "--sr", tmp_path, "--hr", pictures)
+    assert code == 0
+    assert out.startswith("results are taken to be named NAME_x4_SR; --prefix and --suffix say otherwise")
+    assert "mean" in out
+    code, _, err = said(capsys, "evaluate", "--sr", tmp_path, "--hr", pictures, "--suffix", "_x4")
+    assert code == 2
+    assert "names must match but for suffix='_x4'" in err
+
+
+def test_evaluate_says_its_protocol_and_measures_bicubic(capsys, pictures):
+    bicubic = ["evaluate", "--run", "bicubic", "--scale", "3", "--data", pictures]
+    code, out, _ = said(capsys, *bicubic)
+    assert code == 0
+    assert out.splitlines()[0].split() == ["PSNR", "SSIM"]
+    assert "protocol training" in out
+    assert "up to 0.02 dB above printed tables, for which there is --protocol matlab" in out
+    code, printed, _ = said(capsys, *bicubic, "--protocol", "matlab")
+    assert code == 0
+    assert "protocol matlab, as in printed tables" in printed
+    first, second = (float(re.search(r"^mean +(\S+)", text, flags=re.M)[1]) for text in (out, printed))
+    assert 0 < first - second < 0.05
+    code, _, err = said(capsys, "evaluate", "--run", "tiny", "--scale", "3", "--data", pictures)
+    assert code == 2
+    assert "--scale is for --run bicubic; tiny enlarges 4 times" in err
+
+
+def test_evaluate_help_names_the_protocols(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["evaluate", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "up to 0.02 dB above printed tables" in shown
+    assert "8-bit luma, gray files as one channel" in shown
+
+
+def test_a_folder_of_folders_says_which_hold_pictures(capsys, pictures, tmp_path):
+    (tmp_path / "set" / "HR").mkdir(parents=True)
+    Image.open(pictures / "chelsea.png").save(tmp_path / "set" / "HR" / "a.png")
+    code, _, err = said(capsys, "evaluate", "--run", "tiny", "--data", tmp_path)
+    assert code == 2
+    assert f"its folders are not searched, and {tmp_path / 'set' / 'HR'} would do" in err
+
+
 def test_upscale_folder_goes_on_after_a_bad_file(capsys, pictures, tmp_path):
     source = tmp_path / "in"
     source.mkdir()
@@ -148,6 +193,12 @@ ROWS = [
         ["evaluate", "--run", "tiny", "--data", ".", "--csv", "no/x.csv"],
         "no: no such folder to write to",
     ),
+    (
+        "protocol in RGB",
+        ["evaluate", "--run", "bicubic", "--data", ".", "--protocol", "matlab", "--channel", "rgb"],
+        "protocol='matlab' compares luma",
+    ),
+    ("scale of folders", ["evaluate", "--sr", ".", "--hr", ".", "--scale", "2"], "--scale is for --run bicubic"),
     ("neither", ["evaluate"], "evaluate takes --run RUN"),
     ("no picture", ["upscale", "none.png", "-o", "out.png"], "none.png: no such file"),
     ("tile", ["upscale", "none.png", "-o", "out.png", "--tile", "2"], "--tile must be at least 16 LR pixels, not 2"),

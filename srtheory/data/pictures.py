@@ -10,6 +10,7 @@ from torch import Tensor
 ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 WIDTH, LENGTH, BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 256, 257, 258, 262, 0  # TIFF tags, a value of the last
 SIXTEEN = ("I", "I;16", "I;16B", "I;16L")
+MOST_FOLDERS = 1000  # that are looked into for a hint
 ORIENTATION = 274  # EXIF tag; from 5 on, height and width change places
 
 
@@ -24,19 +25,40 @@ def list_pictures(folder: str | Path) -> list[Path]:
 
     Raises:
         NotADirectoryError: it is not a folder.
-        FileNotFoundError: it holds no picture.
+        FileNotFoundError: it holds no picture; folders in it that do are named.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is not a folder")
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
-    )
+    found = sorted(path for path in folder.iterdir() if _is_picture(path))
     if not found:
-        raise FileNotFoundError(f"{folder} holds no picture ({', '.join(sorted(ENDINGS))})")
+        deeper = _folders_with_pictures(folder)
+        named = ", ".join(map(str, deeper[:3])) + (" and more" if len(deeper) > 3 else "")
+        hint = f"; its folders are not searched, and {named} would do" if deeper else ""
+        raise FileNotFoundError(f"{folder} holds no picture ({', '.join(sorted(ENDINGS))}){hint}")
     return found
+
+
+def _folders_with_pictures(folder: Path) -> list[Path]:
+    """Return the nearest folders below that hold pictures, at most three levels down; those that cannot be read not."""
+    level = [folder]
+    for _ in range(3):
+        level = [path for one in level for path in _listed(one) if path.is_dir() and not path.name.startswith(".")]
+        level = sorted(level)[:MOST_FOLDERS]
+        if found := [path for path in level if any(_is_picture(inner) for inner in _listed(path))]:
+            return found
+    return []
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
 def read_picture(path: str | Path, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -125,6 +147,20 @@ def _sixteen_bits(path: str | Path, image: Image.Image, inverted: bool) -> np.nd
         pixels = 65535 - pixels
     pixels[pixels == image.info.get("transparency", -1)] = 65535
     return pixels
+
+
+def is_gray(path: str | Path) -> bool:
+    """Return whether a file holds one channel: grayscale or black and white, with or without transparency."""
+    try:
+        with Path(path).open("rb") as file, Image.open(file) as image:
+            return image.mode in ("1", "L", "LA", *SIXTEEN)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: not a readable picture, or cut off, or far too large ({error})") from error
+
+
+def eight_bits(picture: Tensor) -> Tensor:
+    """Clip to [0, 1] and round to what 8 bits hold, in the same dtype."""
+    return (picture.clamp(0, 1) * 255).round_().div_(255)
 
 
 def picture_size(path: Path) -> tuple[int, int]:

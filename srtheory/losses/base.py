@@ -26,9 +26,15 @@ def check_pair(sr: Tensor, hr: Tensor, max_value: float) -> None:
             raise ValueError(f"{name} has shape {tuple(x.shape)}; it must be (B, C, H, W), none of them zero")
     if sr.shape != hr.shape:
         raise ValueError(f"sr is {tuple(sr.shape)}, but hr is {tuple(hr.shape)}; they must be of one shape")
-    if (largest := float(hr.detach().amax())) > 2 * max_value:
+    smallest, largest = (bound.item() for bound in hr.detach().aminmax())
+    if largest > 2 * max_value:
         raise ValueError(f"hr reaches {largest:g}, far beyond max_value={max_value:g}; pass max_value=255 or divide")
     if 0 < largest <= 1 and max_value > 50:
         raise ValueError(
             f"hr reaches only {largest:g}, far below max_value={max_value:g}; pass max_value=1 or multiply"
+        )
+    if -math.inf < smallest < -0.75 * max_value:
+        raise ValueError(
+            f"hr goes down to {smallest:g}, far below 0; its range must be 0 to max_value={max_value:g}: "
+            "what is in [-1, 1] becomes (hr + 1) / 2, and so does sr"
         )

@@ -111,7 +111,7 @@ def gradient_distance(
       W_1 = \frac1N \sum_{n=1}^N \bigl| \mathrm{sort}_n\, g^{sr} - \mathrm{sort}_n\, g^{hr} \bigr|$$
 
     It grows with blur, which has fewer large gradients, with noise, which has fewer small ones, and with sharpening.
-    Computed in float64.
+    Computed in float64. Where a pixel equals both neighbors, the root has no derivative; there it counts as zero.
 
     Args:
         sr: (..., C, H, W) with C = 1 or 3, floats in [0, max_value]; a tensor or an array.
@@ -237,7 +237,7 @@ def spectrum_distance(
 
     A power below $\mathrm{max}^2 / (12 \cdot 255^2)$, that of rounding to 8 bits, counts as that: what an 8-bit picture
     could not hold counts as nothing, rather than as a hundred dB. It grows with blur, with noise, and with sharpening;
-    it does not see phases. Computed in float64.
+    it does not see phases. Computed in float64. Where it is zero, its gradient counts as zero.
 
     Args:
         sr: (..., C, H, W) with C = 1 or 3, floats in [0, max_value]; a tensor or an array.
@@ -257,7 +257,7 @@ def spectrum_distance(
             no ring, a bad range.
     """
     gaps, dtype = _gaps(sr, hr, low, high, border, max_value)
-    return gaps.square().mean(-1).sqrt().to(dtype)
+    return _root(gaps.square().mean(-1)).to(dtype)
 
 
 def spectrum_gap(
@@ -336,7 +336,14 @@ def _wasserstein(a: Tensor, b: Tensor) -> Tensor:
 def _gradients(x: Tensor) -> Tensor:
     """(..., H, W) -> (..., (H - 1) * (W - 1)), the magnitudes."""
     corner = x[..., :-1, :-1]
-    return torch.hypot(x[..., :-1, 1:] - corner, x[..., 1:, :-1] - corner).flatten(-2)
+    across, down = x[..., :-1, 1:] - corner, x[..., 1:, :-1] - corner
+    flat = (across == 0) & (down == 0)
+    return torch.hypot(across.masked_fill(flat, 1), down).masked_fill(flat, 0).flatten(-2)  # at the tip: no gradient
+
+
+def _root(x: Tensor) -> Tensor:
+    """The square root, whose gradient is taken to be zero at zero, where it has none."""
+    return x.masked_fill(x == 0, 1).sqrt().masked_fill(x == 0, 0)
 
 
 def _haar_details(x: Tensor, levels: int) -> list[Tensor]:

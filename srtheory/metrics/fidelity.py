@@ -1,5 +1,7 @@
 """PSNR and SSIM in the field's convention: luma or RGB, border cropped, nothing rounded."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,8 +20,9 @@ def psnr(
 
     Computed in float64. Equal pictures have `inf`, and a gradient of NaN. The peak of luma is `max_value` too, as is
     usual, though luma's white is 235 / 255 of it: so a gray picture given as three equal channels has a PSNR higher by
-    20 log10(255 / 219), about 1.3 dB, than given as one. `compare_folders` takes three, as the field does. Nothing is
-    clipped or rounded to 8 bits: do that before, if your protocol does.
+    20 log10(255 / 219), about 1.3 dB, than given as one. Validation loops give three, the scripts behind printed tables
+    one: see `protocol` of `compare_folders`. Nothing is clipped or rounded to 8 bits: do that before, if your protocol
+    does.
 
     Args:
         sr: (..., C, H, W) with C = 1 or 3, floats in [0, max_value]; a tensor or an array.
@@ -34,7 +37,7 @@ def psnr(
     Raises:
         TypeError: not a tensor or array of floats.
         ValueError: shapes differ or do not fit, an unknown channel, a border that leaves nothing, a range that is not
-            positive or that `hr` leaves by far.
+            positive or not that of `hr`: [0, 255] or [-1, 1] for [0, 1], or the reverse.
     """
     a, b, dtype = _prepared(sr, hr, channel, border, max_value, smallest=1)
     error = (a - b).square().mean(dim=(-3, -2, -1))
@@ -113,17 +116,35 @@ def _prepared(
             f"sr is {a.shape[-2]}x{a.shape[-1]} pixels; after a border of {border} at each side at least "
             f"{smallest}x{smallest} must be left"
         )
-    if float(b.amax()) > 2 * max_value:
-        raise ValueError(
-            f"hr reaches {float(b.amax()):g}, far beyond max_value={max_value:g}; pass max_value=255 or divide"
-        )
+    check_range(b, max_value)
     dtype = a.dtype
     inside = slice(border, -border or None)
     a, b = (x.double()[..., inside, inside] for x in (a, b.to(a.device)))
     if channel == "y" and a.shape[-3] == 3:
-        weights = torch.tensor(LUMA, dtype=torch.float64, device=a.device).view(3, 1, 1) / 255
-        a, b = ((x * weights).sum(-3, keepdim=True) + 16 / 255 * max_value for x in (a, b))
+        a, b = luma(a, max_value), luma(b, max_value)
     return a, b, dtype
+
+
+def luma(x: Tensor, max_value: float = 1.0) -> Tensor:
+    """BT.601's luma of colors, (..., 3, H, W) -> (..., 1, H, W), from 16/255 to 235/255 of the range."""
+    weights = torch.tensor(LUMA, dtype=x.dtype, device=x.device).view(3, 1, 1) / 255
+    return (x * weights).sum(-3, keepdim=True) + 16 / 255 * max_value
+
+
+def check_range(hr: Tensor, max_value: float) -> None:
+    """Refuse an HR picture that is plainly in another range."""
+    smallest, largest = (bound.item() for bound in hr.detach().aminmax())
+    if largest > 2 * max_value:
+        raise ValueError(f"hr reaches {largest:g}, far beyond max_value={max_value:g}; pass max_value=255 or divide")
+    if 0 < largest <= 1 and max_value > 50:
+        raise ValueError(
+            f"hr reaches only {largest:g}, far below max_value={max_value:g}; pass max_value=1 or multiply"
+        )
+    if -math.inf < smallest < -0.75 * max_value:
+        raise ValueError(
+            f"hr goes down to {smallest:g}, far below 0; its range must be 0 to max_value={max_value:g}: "
+            "what is in [-1, 1] becomes (hr + 1) / 2"
+        )
 
 
 def _floats(name: str, x: Tensor | np.ndarray) -> Tensor:

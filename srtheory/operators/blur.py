@@ -33,8 +33,10 @@ class BlurDownsample(LinearOperator):
     about seven digits less the digits of the condition number, and singular values below a millionth of the largest
     count as zero (in float64: below 1e-14 of it); use float64 where that matters.
 
-    LR pixel i lies on HR pixel s i + p, while that of `Resize` lies over the middle of its s pixels: the two are
-    (s - 1) / 2 - p pixels apart.
+    With a symmetric kernel of odd sides LR pixel i shows HR pixel s i + p; with even sides the middle of such a kernel
+    lies between two pixels, and LR pixel i shows the place s i + p + 1/2. That of `Resize` lies over the middle of its
+    s pixels: it is (s - 1) / 2 - p pixels farther for odd sides, and half a pixel less for even ones, so that with
+    s = 2, p = 0 and 8 x 8 taps the two agree.
 
     Args:
         kernel: (kh, kw), any real kernel, not normalized here; may be larger than the picture.

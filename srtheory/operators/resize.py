@@ -82,7 +82,8 @@ class Resize(LinearOperator):
 
     The two factors come from `resize_matrix`. They are made in float64 at the first use of a size and kept, per size,
     dtype and device; the pseudo-inverses come from one SVD of each factor. Any size works, also one that the scale
-    does not divide: (H, W) becomes (ceil(H / scale), ceil(W / scale)).
+    does not divide: (H, W) becomes (ceil(H / scale), ceil(W / scale)). That is the ceiling of the exact quotient, on
+    purpose: 25 pixels times 2.2 are 55 here, and 56 where the rounding of 55.00000000000001 counts as a pixel.
 
     Args:
         scale: HR pixels per LR pixel: 4 shrinks four times, 0.5 enlarges twice. Need not be whole.

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from srtheory.data.pictures import eight_bits as eight_bits
 from srtheory.operators import Resize
 
 MARGIN = 3  # LR pixels around a crop that MATLAB's bicubic of the pixels inside may look at, and one to spare
@@ -33,8 +34,3 @@ def degrade(hr: Tensor, scale: int, margin: int = 0) -> Tensor:
 def bicubic(lr: Tensor, scale: int) -> Tensor:
     """Enlarge (..., h, w) with MATLAB's bicubic, rounded to 8 bits: the baseline of every table."""
     return eight_bits(_ENLARGE[scale](lr))
-
-
-def eight_bits(picture: Tensor) -> Tensor:
-    """Clip to [0, 1] and round to what 8 bits hold, in the same dtype."""
-    return (picture.clamp(0, 1) * 255).round_().div_(255)

@@ -108,7 +108,15 @@ def list_texts(path):
     return list_pictures(path)
 
 
+def list_folders(path):
+    for name in ("deep/train/a.png", "deep/test/b.png", "deep/notes/c.txt", ".git/x.png"):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).touch()
+    return list_pictures(path)
+
+
 ROWS = [
+    ("list_pictures folders", list_folders, FileNotFoundError, "deep/train would do"),
     ("read_picture missing", missing, FileNotFoundError, "missing.png"),
     ("read_picture folder", folder_as_picture, FileNotFoundError, "folder.png"),
     (

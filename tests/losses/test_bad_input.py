@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from srtheory.losses import DECLoss, HighFrequencyEnhancement, decloss
+from srtheory.losses import DECLoss, HighFrequencyEnhancement, PerceptualLoss, decloss
 
 HR = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -22,6 +22,7 @@ ROWS = [
     ("max_value", lambda: decloss(HR, HR, max_value=-1), ValueError, "max_value must be positive"),
     ("range", lambda: decloss(255 * HR, 255 * HR), ValueError, "far beyond max_value=1; pass max_value=255 or divide"),
     ("dark", lambda: decloss(HR, HR, max_value=255), ValueError, "far below max_value=255; pass max_value=1"),
+    ("minus one", lambda: decloss(HR, 2 * HR - 1), ValueError, "what is in [-1, 1] becomes (hr + 1) / 2, and so does"),
     ("center", lambda: decloss(HR, HR, center=True), ValueError, "one of 'none', 'patch', 'channel', not True"),
     ("floor", lambda: decloss(HR, HR, norm_floor=-1), ValueError, "norm_floor must be zero or more"),
     ("similarity", lambda: decloss(HR, HR, similarity="ssim"), ValueError, "one of 'l2', 'psnr', not 'ssim'"),
@@ -46,3 +47,27 @@ def test_bad_input(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", ["dense", "tiled"])
+@pytest.mark.parametrize("center", ["none", "patch", "channel"])
+def test_decloss_has_a_gradient_where_a_norm_is_zero(center, backend):
+    """A black patch, one that is flat, and equal pictures: the roots are at zero."""
+    hr = HR.double().clone()
+    hr[..., :4, :4], hr[..., 4:8, :4] = 0, 0.5
+    for truth in (hr, HR.double()):
+        sr = hr.clone().requires_grad_()
+        decloss(sr, truth, patch_size=4, center=center, backend=backend).backward()
+        assert sr.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("criterion", ["l1", "l2", "norm"])
+def test_perceptual_loss_has_a_gradient_where_pictures_are_equal(criterion):
+    weights = {
+        "features.0.weight": torch.randn(64, 3, 3, 3, generator=torch.Generator().manual_seed(0)),
+        "features.0.bias": torch.zeros(64),
+    }
+    sr = HR.clone().requires_grad_()
+    PerceptualLoss(weights, layer="conv1_1", criterion=criterion)(sr, HR.clone().requires_grad_()).backward()
+    assert sr.grad.isfinite().all()
+    assert not sr.grad.any()

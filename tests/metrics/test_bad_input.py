@@ -65,6 +65,8 @@ ROWS = [
         ("max_value negative", lambda m=metric: m(X, X, max_value=-1.0), ValueError, "-1.0"),
         ("max_value inf", lambda m=metric: m(X, X, max_value=float("inf")), ValueError, "inf"),
         ("max_value nan", lambda m=metric: m(X, X, max_value=float("nan")), ValueError, "nan"),
+        ("dark", lambda m=metric: m(X, X, max_value=255), ValueError, "far below max_value=255; pass max_value=1 or"),
+        ("minus one", lambda m=metric: m(X, 2 * X - 1), ValueError, "what is in [-1, 1] becomes (hr + 1) / 2"),
     ]
 ]
 
@@ -122,6 +124,8 @@ ROWS += [
         ("border of all", lambda m=metric: m(X, X, border=12), ValueError, f"at least {least}x{least} must be left"),
         ("max_value zero", lambda m=metric: m(X, X, max_value=0), ValueError, "max_value must be positive and finite"),
         ("range", lambda m=metric: m(BIG * 255, BIG * 255), ValueError, "far beyond max_value=1; pass max_value=255"),
+        ("dark", lambda m=metric: m(BIG, BIG, max_value=255), ValueError, "far below max_value=255; pass max_value=1"),
+        ("minus one", lambda m=metric: m(BIG, 2 * BIG - 1), ValueError, "what is in [-1, 1] becomes (hr + 1) / 2"),
     ]
 ]
 
@@ -291,7 +295,13 @@ def test_bad_folders(tmp_path, prepare, error, fragments):
 
 
 @pytest.mark.parametrize(
-    ("options", "fragment"), [({"channel": "Y"}, "channel must be"), ({"border": -1}, "border must be")]
+    ("options", "fragment"),
+    [
+        ({"channel": "Y"}, "channel must be"),
+        ({"border": -1}, "border must be"),
+        ({"protocol": "MATLAB"}, "protocol must be 'training' or 'matlab', not 'MATLAB'"),
+        ({"protocol": "matlab", "channel": "rgb"}, "compares luma; channel='rgb' takes protocol='training'"),
+    ],
 )
 def test_bad_options(tmp_path, options, fragment):
     for name in ("hr/baby.png", "sr/baby.png"):

@@ -163,6 +163,13 @@ def test_gradient(metric, channel):
     assert gradient.abs().min() > 0
 
 
+@every_metric
+def test_a_truth_with_a_gradient_is_no_warning(metric):
+    sr, hr = noisy(3, 20, 20)
+    metric(sr, hr.requires_grad_()).backward()
+    assert hr.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("channel", ["y", "rgb"])
 @every_metric

@@ -1,12 +1,16 @@
 """A folder of results against a folder of originals, as a user finds them on a disk."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from srtheory.metrics import Score, compare_folders
+from srtheory.metrics.folders import guessed_names
+from srtheory.metrics.protocol import matlab_luma
 
 from .oracles import expected_psnr, expected_ssim
 
@@ -117,3 +121,75 @@ def test_scores_cannot_be_changed():
     score = Score("baby", 30.0, 0.9)
     with pytest.raises(AttributeError):
         score.psnr = 31.0
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_accents_pair_however_they_are_encoded(tmp_path, forms):
+    for folder, form in zip(("sr", "hr"), forms, strict=True):
+        write(tmp_path / folder / f"{unicodedata.normalize(form, 'tête')}_é.png", picture(0))
+    (score,) = compare_folders(tmp_path / "sr", tmp_path / "hr")
+    assert score.name == "tête_é"
+    write(tmp_path / "hr" / "tête.png", picture(0))
+    (tmp_path / "hr" / f"{unicodedata.normalize(forms[1], 'tête')}_é.png").unlink()
+    (score,) = compare_folders(tmp_path / "sr", tmp_path / "hr", suffix=unicodedata.normalize(forms[1], "_é"))
+    assert score.psnr == np.inf
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "_x4_SR"), ("", "x4"), ("sr_", ""), ("sr_", "_x2"), ("", "")])
+def test_names_are_guessed(tmp_path, before, after):
+    for name in ("0801", "0802", "1"):
+        write(tmp_path / "hr" / f"{name}.png", picture(0))
+        write(tmp_path / "sr" / f"{before}{name}{after}.png", picture(0))
+    assert guessed_names(tmp_path / "sr", tmp_path / "hr") == (before, after)
+    assert len(compare_folders(tmp_path / "sr", tmp_path / "hr", prefix=before, suffix=after)) == 3
+
+
+def test_nothing_is_guessed_where_nothing_or_too_much_fits(tmp_path):
+    for name in ("baby", "bird"):
+        write(tmp_path / "hr" / f"{name}.png", picture(0))
+        write(tmp_path / "sr" / f"{name}_x2.png", picture(0))
+    write(tmp_path / "sr" / "baby_x3.png", picture(0))
+    assert guessed_names(tmp_path / "sr", tmp_path / "hr") == ("", "_x2")
+    write(tmp_path / "sr" / "bird_x3.png", picture(0))
+    with pytest.raises(ValueError, match="several results for each original: NAME_x2 or NAME_x3; choose by --prefix"):
+        guessed_names(tmp_path / "sr", tmp_path / "hr")
+    write(tmp_path / "hr" / "head.png", picture(0))
+    assert guessed_names(tmp_path / "sr", tmp_path / "hr") == ("", "")
+    with pytest.raises(FileNotFoundError, match="no result for baby, bird, head"):
+        compare_folders(tmp_path / "sr", tmp_path / "hr")
+
+
+def by_matlab(pixels: np.ndarray) -> np.ndarray:
+    """rgb2ycbcr of 8-bit colors, its first channel."""
+    return np.round(16 + pixels @ np.array([65.481, 128.553, 24.966]) / 255).astype(np.uint8)
+
+
+def test_luma_by_matlab():
+    """MATLAB's values: rgb2ycbcr(uint8(...)) of black, white, red, green, blue and a gray."""
+    colors = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 128, 128]], np.uint8)
+    x = torch.from_numpy(colors / 255).T[:, None]
+    assert (255 * matlab_luma(x, gray=False)).round().flatten().tolist() == [16, 235, 81, 145, 41, 126]
+    assert (255 * matlab_luma(x[:, :, -1:], gray=True)).round().item() == 128
+
+
+def test_protocol_matlab_rounds_luma(folders):
+    for seed, score in enumerate(compare_folders(*folders, border=2, protocol="matlab")):
+        sr, hr = (by_matlab(x)[None] / 255 for x in (worse(picture(seed)), picture(seed)))
+        assert score.psnr == pytest.approx(expected_psnr(sr, hr, "y", 2), abs=1e-9)
+        assert score.ssim == pytest.approx(expected_ssim(sr, hr, "y", 2), abs=1e-9)
+
+
+@pytest.mark.parametrize("also_gray", [True, False])
+def test_gray_files_by_protocol(tmp_path, also_gray):
+    """One channel by the scripts of printed tables, three equal ones by validation loops: 20 log10(255/219) apart."""
+    hr = picture(0)[..., 0]
+    sr = worse(hr)
+    write(tmp_path / "hr" / "bridge.png", hr)
+    write(tmp_path / "sr" / "bridge.png", sr if also_gray else np.stack([sr] * 3, -1))
+    (three,) = compare_folders(tmp_path / "sr", tmp_path / "hr")
+    (one,) = compare_folders(tmp_path / "sr", tmp_path / "hr", protocol="matlab")
+    assert one.psnr == pytest.approx(expected_psnr(sr[None] / 255, hr[None] / 255, "y", 4), abs=1e-9)
+    assert three.psnr - one.psnr == pytest.approx(20 * np.log10(255 / 219), abs=1e-9)
+    write(tmp_path / "sr" / "bridge.png", picture(3))
+    with pytest.raises(ValueError, match=r"sr/bridge\.png has colors, but .*hr/bridge\.png is a gray file"):
+        compare_folders(tmp_path / "sr", tmp_path / "hr", protocol="matlab")

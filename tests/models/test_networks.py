@@ -150,6 +150,25 @@ def test_rrdb_is_its_layers(scale):
     assert torch.allclose(net(lr), by_hand, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_rrdb_has_the_names_of_basicsr(scale):
+    layers = ["conv_first"]
+    for block in range(2):
+        layers += [f"body.{block}.rdb{j}.conv{k}" for j in (1, 2, 3) for k in (1, 2, 3, 4, 5)]
+    layers += ["conv_body", "conv_up1", *(["conv_up2"] if scale == 4 else []), "conv_hr", "conv_last"]
+    expected = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
+    assert list(tiny(RRDBNet, scale).state_dict()) == expected
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_edsr_has_the_names_of_its_authors_code(scale):
+    """But for the shifts by the mean, which are layers of their own there."""
+    layers = ["head.0", *(f"body.{i}.body.{k}" for i in range(4) for k in (0, 2)), "body.4", "tail.0.0"]
+    layers += [*(["tail.0.2"] if scale == 4 else []), "tail.1"]
+    expected = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
+    assert [name for name in tiny(EDSR, scale).state_dict() if name != "mean"] == expected
+
+
 def test_mean_is_fixed_and_in_range():
     net = tiny(EDSR, max_value=255)
     assert torch.allclose(net.mean.flatten(), 255 * torch.tensor([0.4488, 0.4371, 0.4040]))

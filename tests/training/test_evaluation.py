@@ -1,6 +1,7 @@
 """Measuring a network, against the same by hand with numpy and scikit-image."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 from PIL import Image
 from skimage.metrics import structural_similarity
 
+from srtheory.metrics import psnr as psnr_of
+from srtheory.metrics import ssim as ssim_of
 from srtheory.models import EDSR
 from srtheory.operators import Resize
 from srtheory.training import Measured, evaluate, evaluation, upscale_tensor
@@ -112,6 +115,78 @@ def test_a_large_picture_goes_in_tiles(tmp_path, monkeypatch):
     assert len(shapes) == 1
 
 
+# The protocol of printed tables.
+
+DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
+PRINTED = [  # bicubic, as papers print it: set, scale, PSNR and SSIM of luma; and how near SSIM comes
+    ("set5", 2, 33.66, 0.9299, 0.00005),
+    ("set5", 3, 30.39, 0.8682, 0.00005),
+    ("set5", 4, 28.42, 0.8104, 0.00005),
+    ("b100", 2, 29.56, 0.8431, 0.00005),
+    ("b100", 3, 27.21, 0.7385, 0.0003),  # these files were cropped to multiples of 4, and lose up to 2 lines more
+    ("b100", 4, 25.96, 0.6675, 0.00012),
+]
+
+
+@pytest.mark.parametrize(("name", "scale", "psnr", "ssim", "apart"), PRINTED)
+def test_printed_rows_of_bicubic(name, scale, psnr, ssim, apart):
+    if not (DATA / name).is_dir():
+        pytest.skip(f"the pictures of {name} are not here")
+    mean = mean_of(evaluate(None, DATA / name, scale, protocol="matlab"))
+    assert round(mean["psnr"], 2) == psnr
+    assert mean["bicubic"] == mean["psnr"]
+    assert abs(mean["ssim"] - ssim) <= apart
+    if name == "set5":
+        other = mean_of(evaluate(None, DATA / name, scale))
+        assert 0.005 < other["psnr"] - mean["psnr"] < 0.025
+        assert 0.0003 < other["ssim"] - mean["ssim"] < 0.0011
+
+
+def matlab_y(picture):
+    return np.round(luma(picture)) / 255
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_network_by_the_protocol_of_printed_tables(pictures, scale):
+    seen = {}
+    measured = evaluate(
+        nearest(scale), pictures, scale, protocol="matlab", each=lambda *one: seen.update({one[0]: one})
+    )
+    for one in measured:
+        hr = np.asarray(Image.open(pictures / f"{one.name}.png")).transpose(2, 0, 1) / 255
+        hr = hr[:, : hr.shape[1] // scale * scale, : hr.shape[2] // scale * scale]
+        lr = rounded(Resize(scale)(torch.from_numpy(hr)).numpy())  # in colors, which the network takes
+        sr = lr.repeat(scale, 1).repeat(scale, 2)
+        truth, made = (torch.from_numpy(matlab_y(x))[None] for x in (hr, sr))
+        base = torch.from_numpy(rounded(Resize(1 / scale)(Resize(scale)(truth)).numpy()))  # of luma, unrounded between
+        assert one.psnr == pytest.approx(psnr_of(made, truth, border=scale).item(), abs=1e-4)
+        assert one.ssim == pytest.approx(ssim_of(made, truth, border=scale).item(), abs=1e-5)
+        assert one.bicubic == pytest.approx(psnr_of(base, truth, border=scale).item(), abs=1e-4)
+        _, shown, original = seen[one.name]
+        assert shown.shape == original.shape == truth.shape
+        assert torch.equal((255 * original).round(), (255 * truth).round())
+
+
+@pytest.mark.parametrize("net", [None, nearest(2)], ids=["bicubic", "network"])
+def test_a_gray_file_is_one_channel_in_printed_tables_and_three_in_validation_loops(tmp_path, net):
+    pixels = np.random.default_rng(0).integers(40, 200, (48, 40), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "bridge.png")
+    (three,) = evaluate(net, tmp_path, 2)
+    (one,) = evaluate(net, tmp_path, 2, protocol="matlab")
+    near = 0.03 if net is None else 1e-5  # bicubic rounds at other places, too
+    assert three.psnr - one.psnr == pytest.approx(20 * math.log10(255 / 219), abs=near)
+    truth = torch.from_numpy(pixels / 255)[None]
+    enlarged = eight_bits(Resize(0.5)(Resize(2)(truth)))
+    assert one.bicubic == pytest.approx(psnr_of(enlarged, truth, border=2).item(), abs=1e-9)
+
+
+def test_bicubic_itself(pictures):
+    by_network = evaluate(nearest(3), pictures, 3)
+    for one, other in zip(evaluate(None, pictures, 3), by_network, strict=True):
+        assert one.psnr == one.bicubic == other.bicubic
+        assert one.ssim > other.ssim
+
+
 # LR pictures.
 
 
@@ -161,5 +236,9 @@ def test_bad_input(pictures, tmp_path):
         evaluate(net, pictures, 8, border=2)
     with pytest.raises(ValueError, match="channel"):
         evaluate(net, pictures, 2, channel="luma")
+    with pytest.raises(ValueError, match="protocol must be 'training' or 'matlab', not 'y'"):
+        evaluate(net, pictures, 2, protocol="y")
+    with pytest.raises(ValueError, match="compares luma; channel='rgb' takes protocol='training'"):
+        evaluate(net, pictures, 2, channel="rgb", protocol="matlab")
     with pytest.raises(ValueError, match="border"):
         evaluate(net, pictures, 2, border=-1)
