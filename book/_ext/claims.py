@@ -12,8 +12,24 @@ from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
 BOOK = Path(__file__).resolve().parents[1]
-VERDICTS = ("holds", "holds if", "misprint", "ambiguous", "refuted", "not reproduced", "not tested", "pending")
-KINDS = {"Eq": "Eq.", "Table": "Table", "Fig": "Fig.", "Algorithm": "Algorithm"}
+VERDICTS = (
+    "holds",
+    "holds if",
+    "holds but for",
+    "misprint",
+    "ambiguous",
+    "refuted",
+    "not reproduced",
+    "not tested",
+    "pending",
+)
+KINDS = {
+    "theory": "What the papers prove or derive",
+    "experiment": "What the papers measure, or say of measurements",
+    "arithmetic": "What the papers say of their own tables",
+    "own": "What this book proves in its own words; no claim of a paper",
+}
+NUMBERS = {"Eq": "Eq.", "Table": "Table", "Fig": "Fig.", "Algorithm": "Algorithm"}
 NUMBERED = re.compile(r"(Eq|Table|Fig|Algorithm)s?\.? ([\dIVX]+(?:-\d+)?(?:, \d+(?:-\d+)?)*)")
 ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7}
 ROWS = "## Rows of the ledger"
@@ -32,7 +48,7 @@ def numbered(place: str) -> list[tuple[str, int]]:
     for part in match[2].split(", "):
         first, _, last = part.partition("-")
         first = ROMAN.get(first) or int(first)
-        found += [(KINDS[match[1]], number) for number in range(first, int(last or first) + 1)]
+        found += [(NUMBERS[match[1]], number) for number in range(first, int(last or first) + 1)]
     return found
 
 
@@ -97,17 +113,22 @@ def html(text: str) -> nodes.raw:
 
 
 class Counts(Ledger):
-    """How many claims of each paper got which verdict."""
+    """How many claims of each kind and paper got which verdict."""
 
     def pages(self, ledger):
-        counts = Counter((c["paper"], c["verdict"]) for c in ledger["claims"])
-        papers = list(ledger["papers"])
-        lines = ["| verdict | " + " | ".join(papers) + " | all |", "| --- " * (len(papers) + 2) + "|"]
-        for verdict in (*VERDICTS, None):
-            row = [sum(n for (p, v), n in counts.items() if p == paper and verdict in (v, None)) for paper in papers]
-            if sum(row):
-                lines.append(f"| {verdict or 'all'} | " + " | ".join(map(str, row)) + f" | {sum(row)} |")
-        return [self.markdown("\n".join(lines), classes=["claim-counts"])]
+        papers, boxes = list(ledger["papers"]), []
+        for kind, text in KINDS.items():
+            of_kind = [claim for claim in ledger["claims"] if claim["kind"] == kind]
+            counts = Counter((claim["paper"], claim["verdict"]) for claim in of_kind)
+            lines = [f"| {kind} | " + " | ".join(papers) + " | all |", "| --- " * (len(papers) + 2) + "|"]
+            for verdict in (*VERDICTS, None):
+                row = [
+                    sum(n for (p, v), n in counts.items() if p == paper and verdict in (v, None)) for paper in papers
+                ]
+                if sum(row):
+                    lines.append(f"| {verdict or 'all'} | " + " | ".join(map(str, row)) + f" | {sum(row)} |")
+            boxes.append(self.markdown("\n".join([f"{text}:", "", *lines]), classes=["claim-counts"]))
+        return boxes
 
 
 class Filters(Ledger):

@@ -9,8 +9,21 @@ from pathlib import Path
 import claims
 import guards
 
-MAY = {"id", "paper", "places", "also", "statement", "verdict", "because", "chapter", "shown_by", "evidence", "erratum"}
-MUST = {"id", "paper", "places", "statement", "verdict"}
+MAY = {
+    "id",
+    "paper",
+    "kind",
+    "places",
+    "also",
+    "statement",
+    "verdict",
+    "because",
+    "chapter",
+    "shown_by",
+    "evidence",
+    "erratum",
+}
+MUST = {"id", "paper", "kind", "places", "statement", "verdict"}
 WHERE = re.compile(r"(section|Appendix|Theorem) [\w.-]+|abstract|conclusion")
 WITHOUT_EVIDENCE = ("not tested", "pending")
 
@@ -25,6 +38,8 @@ def is_well_formed(ledger: dict) -> list[str]:
             continue
         if not re.fullmatch(r"[a-z\d]+(-[a-z\d]+)+", name):
             problems.append(f"{name!r} is no slug")
+        if claim["kind"] not in claims.KINDS:
+            problems.append(f"{name}: {claim['kind']!r} is no kind; there are {', '.join(claims.KINDS)}")
         if claim["verdict"] not in guards.VERDICTS:
             problems.append(f"{name}: {claim['verdict']!r} is no verdict")
         elif bool(claim.get("because")) != (claim["verdict"] not in ("holds", "pending")):
@@ -66,6 +81,19 @@ def has_evidence(ledger: dict) -> list[str]:
                 problems.append(f"{name}: {item} is no evidence")
             if "printed" in item and not claim.get("chapter"):
                 problems.append(f"{name}: a printed line of no chapter")
+    return problems
+
+
+def kinds_fit_the_evidence(ledger: dict) -> list[str]:
+    """Arithmetic on printed tables is counted as that, and nothing else is; what the book proves itself holds."""
+    problems = []
+    for claim in ledger["claims"]:
+        items = claim.get("evidence", [])
+        on_tables = bool(items) and all("arithmetic" in item for item in items)
+        if on_tables != (claim["kind"] == "arithmetic"):
+            problems.append(f"{claim['id']}: of kind {claim['kind']}, on evidence {items}")
+        if claim["kind"] == "own" and claim["verdict"] != "holds":
+            problems.append(f"{claim['id']}: a statement of the book's own with the verdict {claim['verdict']}")
     return problems
 
 

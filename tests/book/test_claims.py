@@ -28,6 +28,7 @@ def problems(rule, ledger, chapters=CHAPTERS, known=arithmetic.CLAIMS):
 RULES = (
     rules.is_well_formed,
     rules.has_evidence,
+    rules.kinds_fit_the_evidence,
     rules.lines_are_printed,
     rules.named_tests_exist,
     rules.arithmetic_agrees,
@@ -81,7 +82,8 @@ def stream(text, tags=()):
 
 
 def row(name, **fields):
-    return {"id": name, "paper": "COO", "places": ["section 1"], "statement": "it is so", "verdict": "holds"} | fields
+    plain = {"paper": "COO", "kind": "theory", "places": ["section 1"], "statement": "it is so", "verdict": "holds"}
+    return {"id": name} | plain | fields
 
 
 def small():
@@ -101,8 +103,8 @@ def small():
                     {"test": "tests/book/test_claims.py::test_ledger"},
                 ],
             ),
-            row("a-table", places=["Table 1"], evidence=[{"arithmetic": "sums"}]),
-            row("a-wrong", verdict="refuted", because="no", evidence=[{"arithmetic": "differs"}]),
+            row("a-table", kind="arithmetic", places=["Table 1"], evidence=[{"arithmetic": "sums"}]),
+            row("a-wrong", kind="arithmetic", verdict="refuted", because="no", evidence=[{"arithmetic": "differs"}]),
             row("a-later", verdict="pending", chapter="ch09_later"),
         ],
         "not_a_claim": {"COO": {"Eq. 3": "a definition"}},
@@ -152,6 +154,12 @@ PLANTED = {
         rules.is_well_formed,
         change(0, erratum={"printed": "a", "says": "b", "corrected": "c", "because": "d"}),
     ),
+    "no kind": (rules.is_well_formed, drop(1, "kind")),
+    "no such kind": (rules.is_well_formed, change(1, kind="opinion")),
+    "arithmetic counted as theory": (rules.kinds_fit_the_evidence, change(1, kind="theory")),
+    "a measurement counted as arithmetic": (rules.kinds_fit_the_evidence, change(0, kind="arithmetic")),
+    "an own statement that does not hold": (rules.kinds_fit_the_evidence, change(0, kind="own")),
+    "an exception without a name": (rules.is_well_formed, change(1, verdict="holds but for")),
     "holds without evidence": (rules.has_evidence, drop(1, "evidence")),
     "refuted without evidence": (rules.has_evidence, evidence(2)),
     "pending with evidence": (rules.has_evidence, evidence(3, {"arithmetic": "sums"})),

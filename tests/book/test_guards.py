@@ -72,6 +72,30 @@ PLANTED = {
         ),
     ),
     "line too long": (guards.printed_lines_fit, lambda c: c.code[0]["outputs"].append(stream("x" * 89))),
+    "a spread over nothing": (
+        guards.spreads_name_their_unit,
+        lambda c: c.code[0]["outputs"].append(stream("gain 2.48 +- 0.10 dB\n")),
+    ),
+    "a name with two meanings": (
+        guards.names_keep_their_meaning,
+        lambda c: c.cells.extend(
+            [
+                cell("hrs = [1, 2]", count=3),
+                cell("for hrs in ([3],):\n    train(hrs)", count=4),
+                cell("print(len(hrs))", count=5),
+            ]
+        ),
+    ),
+    "a function that reads a name with two meanings": (
+        guards.names_keep_their_meaning,
+        lambda c: c.cells.extend(
+            [cell("hrs = 1", count=3), cell("hrs = 2", count=4), cell("def f(x):\n    return x + hrs", count=5)]
+        ),
+    ),
+    "a name that grows from cell to cell": (
+        guards.names_keep_their_meaning,
+        lambda c: c.cells.extend([cell("total = 1", count=3), cell("total += 1", count=4)]),
+    ),
     "path in output": (guards.no_leaked_paths, lambda c: c.code[0]["outputs"].append(stream("/home/me/x.py:3"))),
     "path in code": (guards.no_leaked_paths, lambda c: c.cells.append(cell("open('/tmp/x')"))),
     "no alt text": (guards.figures_have_alt_text, lambda c: c.code[1].update(metadata={})),
@@ -197,3 +221,19 @@ def test_api_pages_name_real_objects():
     objects = guards.api_objects()
     assert ("operators", "pinv") in objects
     assert all(callable(thing) for thing in objects.values())
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "hrs = [3]\nprint(hrs)",
+        "def f(hrs):\n    return hrs",
+        "print([hrs for hrs in x])",
+        "for hrs in x:\n    print(hrs)",
+        "f = lambda hrs: hrs",
+    ],
+)
+def test_a_name_of_the_cell_itself_may_be_used_again(later):
+    chapter = good()
+    chapter.cells += [cell("hrs = 1", count=3), cell("hrs = 2\nprint(hrs)", count=4), cell(later, count=5)]
+    assert guards.names_keep_their_meaning(chapter) == []
