@@ -145,6 +145,7 @@ class Filters(Ledger):
             html(
                 '<form class="claim-filters" role="search" aria-label="Find claims">'
                 + choices("paper", "Paper", ledger["papers"])
+                + choices("kind", "Kind", KINDS)
                 + choices("verdict", "Verdict", [v for v in VERDICTS if v in used])
                 + '<label>Text <input type="search" name="text" placeholder="entropy, Eq. 6, LPIPS"></label>'
                 + f'<output aria-live="polite">{total} of {total} shown</output></form><script>{SCRIPT}</script>'
@@ -160,7 +161,7 @@ document.addEventListener('DOMContentLoaded', () => {
     const asked = form.elements.text.value.toLowerCase();
     const words = (asked.match(/(?:eqs?\\.?|table|fig\\.?|section|appendix|theorem|algorithm) \\S+|\\S+/g) || [])
       .map(word => new RegExp(word.replace(/[^\\w ]/g, '\\\\$&') + '(?![\\\\d])'));
-    const classes = ['paper', 'verdict'].filter(name => form.elements[name].value)
+    const classes = ['paper', 'kind', 'verdict'].filter(name => form.elements[name].value)
       .map(name => name + '-' + form.elements[name].value);
     let count = 0;
     cards.forEach((card, place) => {
@@ -197,6 +198,7 @@ class Claims(Ledger):
 
     def card(self, claim):
         classes = ["claim", f"verdict-{slug(claim['verdict'])}", *(f"paper-{slug(p)}" for p in papers_of(claim))]
+        classes.append(f"kind-{claim['kind']}")
         box = nodes.container(classes=classes, ids=[claim["id"]])
         head = nodes.paragraph(classes=["claim-head"])
         head += nodes.inline("", claim["verdict"], classes=["claim-verdict"])

@@ -1,5 +1,6 @@
 """A drift of one unit in the last printed place passes; of two units, or of any word or whole number, fails."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,8 +73,9 @@ def test_planted_drift(tmp_path, drift, code):
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "drifted.ipynb")
     (tmp_path / "conftest.py").write_text((HERE.parents[1] / "chapters" / "conftest.py").read_text(encoding="utf-8"))
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {HERE}\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider", "-q", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout
     assert ("2 passed" if code == 0 else "2 failed") in done.stdout

@@ -262,6 +262,38 @@ def test_the_kernel_of_a_blur_need_not_be_normalized(magnitude):
     torch.testing.assert_close(A(A.pinv(lr)), lr, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("taps", range(1, 7))
+@pytest.mark.parametrize(("scale", "phase"), [(1, 0), (2, 0), (2, 1), (3, 1), (4, 2)])
+def test_an_even_kernel_shows_the_place_half_a_pixel_farther(scale, phase, taps):
+    """What a ramp becomes is the place that an LR pixel shows; borders are periodic, so look inside."""
+    side, kernel = 12 * scale, torch.ones(taps, taps, dtype=torch.float64) / taps**2
+    ramp = torch.arange(side, dtype=torch.float64)
+    inside = slice(4, -4)
+    seen = torch.arange(12)[inside] * scale + phase + (0 if taps % 2 else 0.5)
+    middle = torch.arange(12)[inside] * scale + (scale - 1) / 2
+    for hr in (ramp.expand(side, side), ramp[:, None].expand(side, side)):
+        shown = BlurDownsample(kernel, scale, phase)(hr)[inside, inside]
+        resized = Resize(scale, "bilinear")(hr)[inside, inside]
+        if hr.stride(0):
+            shown, resized = shown.T, resized.T
+        torch.testing.assert_close(shown, seen.double().expand(4, 4))
+        torch.testing.assert_close(resized, middle.double().expand(4, 4))
+        farther = (scale - 1) / 2 - phase - (0 if taps % 2 else 0.5)
+        torch.testing.assert_close(resized - shown, torch.full((4, 4), farther, dtype=torch.float64))
+
+
+def test_with_two_and_8_x_8_taps_a_blur_is_where_resize_is():
+    line = resize_matrix(24, 2)[5]  # inside: the 8 taps of bicubic x2
+    taps = line[line != 0]
+    assert len(taps) == 8
+    hr = torch.rand(24, 24, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    inside = slice(2, -2)
+    blurred, resized = BlurDownsample(torch.outer(taps, taps), 2)(hr), Resize(2)(hr)
+    torch.testing.assert_close(blurred[inside, inside], resized[inside, inside])
+    shifted = BlurDownsample(torch.outer(taps, taps), 2, phase=1)(hr)
+    assert (shifted - resized)[inside, inside].abs().max() > 0.01
+
+
 @pytest.mark.parametrize(
     ("scale", "hr", "lr"),
     [
