@@ -294,6 +294,25 @@ def test_with_two_and_8_x_8_taps_a_blur_is_where_resize_is():
     assert (shifted - resized)[inside, inside].abs().max() > 0.01
 
 
+def test_no_candidate_of_a_box_kernel_has_less_total_variation_than_the_least_norm_point():
+    """And some have as much: 0, 0, 1, 1, 2, 2 and 0, 0, 1/2, 3/2, 2, 2. For bicubic it is otherwise."""
+
+    def variation(picture):
+        return picture.diff(dim=-2).abs().sum((-2, -1)) + picture.diff(dim=-1).abs().sum((-2, -1))
+
+    chance = torch.Generator().manual_seed(4)
+    A, lr = Resize(4, "box"), torch.rand(5, 6, generator=chance, dtype=torch.float64)
+    least = A.pinv(lr)
+    for size in (1e-6, 1e-2, 1.0):
+        steps = size * torch.randn(50, 20, 24, generator=chance, dtype=torch.float64)
+        assert (variation(A.consistent(least + steps, lr.expand(50, 5, 6))) >= variation(least) - 1e-9).all()
+    rows = torch.tensor([[0, 0, 1, 1, 2, 2], [0, 0, 0.5, 1.5, 2, 2]]).repeat_interleave(2, 0).reshape(2, 2, 6)
+    assert torch.equal(Resize(2, "box")(rows)[0], Resize(2, "box")(rows)[1])
+    assert variation(rows)[0] == variation(rows)[1]
+    bicubic, edge = Resize(4), (torch.arange(48) >= 25).double().expand(24, 48)
+    assert variation(edge) < 0.9 * variation(bicubic.pinv(bicubic(edge)))
+
+
 @pytest.mark.parametrize(
     ("scale", "hr", "lr"),
     [
