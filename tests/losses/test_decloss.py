@@ -338,3 +338,51 @@ def test_color_is_removed_with_the_mean_of_each_channel(backend):
     )
     assert abs(by_channel) < 1e-12
     assert abs(by_patch) > 1e-4
+
+
+def half_angle(t):
+    """theta*: below this half-angle of two modes their center is a minimum of the attraction, with t inside."""
+    low, high = 0.0, 1.0  # cosines; the bracket grows from below zero to one
+    for _ in range(60):
+        c = (low + high) / 2
+        alone, other = math.exp(1 / t), 2 * math.exp(c / t)
+        low, high = (c, high) if c < (1 - c**2) / t * alone / (alone + other) else (low, c)
+    return math.acos(low)
+
+
+@each_backend
+@pytest.mark.parametrize(("t", "degrees"), [(0.5, 51.27), (1.0, 66.40), (1.5, 73.99)])
+def test_the_center_of_two_modes(backend, t, degrees):
+    """The theorem of chapter 10: along the way from mode to mode a minimum below theta*, a maximum above; across, a
+    minimum on both sides. A huge t_neg inside leaves the attraction alone."""
+    assert math.degrees(half_angle(t)) == pytest.approx(degrees, abs=0.005)
+    center, way, across = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1]], dtype=torch.float64) / 4
+    other = torch.tensor([0.7, 0.1, 0.1, 0.2], dtype=torch.float64)  # the one negative, which is as it should be
+
+    def picture(patch):
+        return torch.cat([x.reshape(2, 2) for x in (0.5 * patch, 0.5 * other)], 1)[None, None]
+
+    def attraction(angle, half, direction):
+        sr = picture(math.cos(angle) * center + math.sin(angle) * direction)
+        modes = [picture(math.cos(half) * center + side * math.sin(half) * way) for side in (1, -1)]
+        inside = {"temperature": "inside", "t_pos": t, "t_neg": 1e9, "backend": backend}
+        return sum(decloss(sr, hr, 2, **inside).item() for hr in modes)
+
+    def curvature(half, direction, h=1e-2):
+        at = [attraction(angle, half, direction) for angle in (-h, 0.0, h)]
+        return (at[0] - 2 * at[1] + at[2]) / h**2
+
+    for side in (-1, 1):
+        half = math.radians(math.degrees(half_angle(t)) + 0.5 * side)
+        assert curvature(half, across) > 0.01
+        assert -side * curvature(half, way) > 1e-4
+
+
+@pytest.mark.parametrize(("center", "most"), [("none", 1), ("channel", 2)])
+def test_the_value_is_within_one_of_the_counts(center, most):
+    """-log(Q_pos / Q_neg) = log(n_neg / n_pos) + log(t_pos / t_neg) + r, with r within 1; 2 with negative values."""
+    generator = torch.Generator().manual_seed(0)
+    hr = torch.rand(1, 1, 4, 16, generator=generator, dtype=torch.float64)
+    for sr in (hr, torch.rand(hr.shape, generator=generator, dtype=torch.float64), 1 - hr):
+        rest = decloss(sr, hr, 4, center=center).item() - math.log(3 / 1) - math.log(0.5 / 1.5)
+        assert abs(rest) <= most
