@@ -167,6 +167,42 @@ class Result:
         spread = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else math.nan
         return float(by_seed.mean()), spread, float((gap.mean(0) > 0).mean())
 
+    def interval(
+        self,
+        arm: str,
+        control: str,
+        metric: str,
+        generator: np.random.Generator,
+        level: float = 0.95,
+        draws: int = 2000,
+    ) -> tuple[float, float]:
+        """Return where the mean difference of an arm and a control lies, had other pictures been measured.
+
+        The seeds are the same few for all pictures: what they make uncertain is the spread of `against`. Here each
+        picture has one difference, the mean over seeds, and the pictures are drawn again with replacement.
+
+        Args:
+            arm: the arm.
+            control: what is subtracted, picture by picture.
+            metric: the metric.
+            generator: draws the pictures.
+            level: the share of the draws whose mean lies inside.
+            draws: how many.
+
+        Returns:
+            The lower and the upper end, by quantiles of the draws.
+
+        Raises:
+            KeyError: there is no such arm or metric.
+            ValueError: a level that is not between 0 and 1, or no draw.
+        """
+        if not 0 < level < 1 or draws < 1:
+            raise ValueError(f"level must lie between 0 and 1 and draws be positive, not {level} and {draws}")
+        gap = self.values(arm, metric).mean(0) - self.values(control, metric).mean(0)
+        means = gap[generator.integers(len(gap), size=(draws, len(gap)))].mean(1)
+        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
     def table(self, metrics: Sequence[str] = tuple(METRICS), arms: Sequence[str] | None = None) -> str:
         """Return the means and spreads as text, an arm a line."""
         shown = self.arms if arms is None else list(arms)

@@ -126,6 +126,29 @@ def test_statistics_by_hand():
         result.mean("d", "psnr")
 
 
+def test_interval_over_pictures():
+    rng = np.random.default_rng(5)
+    control, gap = rng.normal(0, 10, 400), rng.normal(0.3, 2, 400)
+    rows = [Row("b", seed, {"psnr": list(control + seed)}) for seed in range(2)]
+    rows += [Row("a", seed, {"psnr": list(control + seed + gap + noise)}) for seed, noise in ((0, 1.0), (1, -1.0))]
+    rows += [Row("c", 0, {"psnr": list(control)})]
+    result = Result("name", "text", "demo", rows, {}, {})
+    low, high = result.interval("a", "b", "psnr", np.random.default_rng(0))
+    half = 1.96 * gap.std(ddof=1) / 20  # paired: the pictures' own spread of 10 is not in it, nor that of the seeds
+    assert low == pytest.approx(gap.mean() - half, abs=0.03)
+    assert high == pytest.approx(gap.mean() + half, abs=0.03)
+    assert (low, high) == result.interval("a", "b", "psnr", np.random.default_rng(0))
+    narrow = result.interval("a", "b", "psnr", np.random.default_rng(0), level=0.5)
+    assert low < narrow[0] < narrow[1] < high
+    assert result.interval("b", "b", "psnr", rng) == (0, 0)
+    assert result.interval("b", "c", "psnr", rng) == (pytest.approx(0.5), pytest.approx(0.5))
+    with pytest.raises(KeyError, match="name has no arm 'd'"):
+        result.interval("d", "b", "psnr", rng)
+    for wrong in ({"level": 1.0}, {"level": 0.0}, {"draws": 0}):
+        with pytest.raises(ValueError, match="level must lie between 0 and 1 and draws be positive"):
+            result.interval("a", "b", "psnr", rng, **wrong)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("preset", SCALES)
 def test_arms_are_settings_of_the_recipe(name, preset):
